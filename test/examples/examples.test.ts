@@ -320,6 +320,18 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
+  it("34-agent starts one run for two agents with one key, and waits for it", async () => {
+    const lines = await linesOf("34-agent.ts")
+    assert.deepStrictEqual(lines.filter((line) => line !== "spine_wait: running"), [
+      "spine_start: running",
+      "spine_wait: completed",
+      "The run is completed: # The tides at Station 1",
+      "spine_start: completed",
+      "The run is completed: # The tides at Station 1",
+      "455 credits left"
+    ])
+  })
+
   it("31-cluster completes the workflows of a runner that is killed, and creates each run once", async () => {
     assert.deepStrictEqual(await linesOf("31-cluster.ts"), [
       "3 runners are listening",

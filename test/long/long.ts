@@ -89,6 +89,11 @@ const parts: ReadonlyArray<Part> = [
     sample: (_, seed) => script("test/crash/batches.ts", "--inputs", "600", "--kills", "4", "--seed", seed)
   },
   {
+    name: "mcp",
+    full: script("test/crash/mcp.ts"),
+    sample: (_, seed) => script("test/crash/mcp.ts", "--kills", "6", "--seed", seed)
+  },
+  {
     name: "cluster",
     full: script("test/cluster/cluster.ts"),
     sample: (_, seed) => script("test/cluster/cluster.ts", "--only", "kills", "--kills", "6", "--seed", seed)

@@ -113,7 +113,8 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
         id,
         (tag) => budget === undefined ? create(tag) : budget.create(create(tag), { estimate })
       ).pipe(
-        Effect.mapError((error) => toolError(error))
+        Effect.mapError((error) => toolError(error)),
+        Effect.timeoutOrElse({ duration: Duration.seconds(maxWaitSeconds), orElse: () => beingCreated(title) })
       )
       // The run exists, so a poll that fails is no failure of the start
       const started = Effect.catchIf(
@@ -148,5 +149,17 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
   }
   return self
 })
+
+/** Another process has the claim on a key, or was killed while it had it. Hosts do not wait for as long as the store does. */
+const beingCreated = (title: string) =>
+  Effect.fail(
+    new ToolError({
+      error: "RunIsBeingCreated",
+      message:
+        "Another server creates the run of this key, or was stopped while it did so. Repeat the call with the same key in two " +
+        `minutes. Use no other key: the run may exist at ${title}, and may be billed.`,
+      isRetryable: true
+    })
+  )
 
 const pace = Polling.adaptive({ max: Duration.seconds(15) })
