@@ -184,8 +184,8 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
             (net(idleDeferred, "statements", createdDeferred, settledDeferred, endedDeferred) / compared).toFixed(1)
           }.${
             name === "SQLite"
-              ? " The target is for PostgreSQL. With SQLite the engine reads each message before it stores it, and reads all messages when a suspended workflow leaves its memory; with PostgreSQL these reads happen together."
-              : ""
+              ? " The target is for PostgreSQL. With SQLite the engine reads each message before it stores it, and reads its storage each time that a suspended workflow leaves its memory. With PostgreSQL several of these reads become one."
+              : " It varies by 1, because the engine reads the messages of several workflows at once."
           }`
         ),
         against(
@@ -209,16 +209,13 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
           "bytes",
           one(size("all")),
           { atMost: 8192 + 2 * outputBytes },
-          `The workflow without canvas-runs takes ${
-            sizeDeferred.toFixed(0)
-          }. The tables of the engine are Effect's. It stores the ` +
-            "snapshot of the run twice, as the result of the wait and of the workflow, and a purge does not change its tables."
-        ),
-        row(
-          `storage of a finished run in the tables of canvas-runs, ${name}`,
-          "bytes",
-          one(size("own")),
-          { atMost: 1024 }
+          `The tables of canvas-runs take ${
+            size("own").toFixed(0)
+          }, and those of the engine the rest. The workflow without canvas-runs ` +
+            `takes ${
+              sizeDeferred.toFixed(0)
+            }. The engine stores the snapshot of the run twice, as the result of the wait and of the ` +
+            "workflow, and nothing removes it."
         ),
         row(`rows of canvas-runs after a purge, ${name}`, "rows", one(rowsLeft), { atMost: 0 }),
         row(`${waiting}: memory of the process`, "MiB", one(rss / 2 ** 20)),
