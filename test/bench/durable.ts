@@ -72,6 +72,8 @@ const row = (measure: string, unit: string, ours: Sample, target?: Target, note?
 
 const one = (value: number): Sample => sample([value])
 
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`
+
 const against = (
   measure: string,
   unit: string,
@@ -101,6 +103,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
       const [idle, idleDeferred, idleCompletions] = await Promise.all(
         [durable, deferred, completions].map((child) => child.ask("window", idleSeconds))
       ) as [Usage, Usage, Usage]
+      const emptyMemory = await durable.ask("memory")
       const emptyDurable = await durable.ask("bytes")
       const emptyDeferred = await deferred.ask("bytes")
 
@@ -127,7 +130,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
         deferred.ask("window", settleSeconds),
         completions.ask("window", settleSeconds)
       ])
-      const rss = await durable.ask("rss")
+      const memory = await durable.ask("memory")
       const windows: Array<Usage> = []
       const seconds = Math.max(4, options.pollInterval)
       const bareWindows: Array<Usage> = []
@@ -218,7 +221,15 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
             "workflow, and nothing removes it."
         ),
         row(`rows of canvas-runs after a purge, ${name}`, "rows", one(rowsLeft), { atMost: 0 }),
-        row(`${waiting}: memory of the process`, "MiB", one(rss / 2 ** 20)),
+        row(
+          `${waiting}: memory of the process`,
+          "MiB",
+          one(memory.rss / 2 ** 20),
+          undefined,
+          `Of these ${mebibytes(memory.heap)} are the heap after a garbage collection, and ${
+            mebibytes(emptyMemory.heap)
+          } before the runs, with ${mebibytes(emptyMemory.rss)} of the process.`
+        ),
         row(
           `${waiting}: CPU time`,
           "% of a core",

@@ -15,7 +15,7 @@ import { RunRef, RunStore, Spine } from "canvas-runs"
 import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { postgresLayer, sqliteLayer } from "../support/databases.ts"
 import { acceptedRun, apiKey, completedRun, runningRun } from "../support/spine.ts"
-import { cpuMicros } from "./measure.ts"
+import { cpuMicros, heapUsed } from "./measure.ts"
 
 /** Workflows with `DurableRun.run`; with an `Activity` and a `DurableDeferred` alone; or no workflows. */
 export type Contender = "durable" | "deferred" | "completions"
@@ -44,7 +44,8 @@ export interface Commands {
   readonly poll: (runs: number) => Usage
   /** Lets all runs end, and returns when as many have ended as the argument says, and are stored. */
   readonly end: (runs: number) => Usage
-  readonly rss: () => number
+  /** After a garbage collection, in bytes. */
+  readonly memory: () => { readonly rss: number; readonly heap: number }
   /** The size of the database, or of the tables of this library, in bytes. */
   readonly bytes: () => { readonly all: number; readonly own: number }
   /** Purges, and returns how many rows of this library are left. */
@@ -262,11 +263,7 @@ const commands = {
   start,
   poll: (count: number) => measure(until(() => polled.size >= count)),
   end: (count: number) => measure(end(count)),
-  rss: () =>
-    Effect.sync(() => {
-      globalThis.gc!()
-      return process.memoryUsage.rss()
-    }),
+  memory: () => Effect.promise(async () => ({ heap: await heapUsed(), rss: process.memoryUsage.rss() })),
   bytes: () => bytes,
   purge: () =>
     Effect.gen(function*() {

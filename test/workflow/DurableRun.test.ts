@@ -282,6 +282,37 @@ describe("DurableRun on the engine in memory", () => {
       }
     }).pipe(Effect.provide([WorkflowEngine.layerMemory, RunStore.layerMemory])))
 
+  it.effect("follows a source that is a class with private fields", () =>
+    Effect.gen(function*() {
+      const ref = RunRef.make({ provider: "acme", kind: "job", id: "1" })
+      class Job implements RunSource.RunSource<string, string, never> {
+        readonly ref = ref
+        readonly #end = "done"
+        readonly retrieve = Effect.succeed({ value: this.#end, requestId: undefined, retryAfter: undefined })
+        classify(run: string): RunSource.Phase<string, never> {
+          return run === this.#end ? { _tag: "Succeeded", run } : { _tag: "Pending" }
+        }
+        status(status: string) {
+          return status === this.#end ? "ended" : status
+        }
+        unchanged(previous: string, next: string) {
+          return previous === next && next !== this.#end
+        }
+      }
+      const provider = { name: "acme", success: Schema.String, source: () => Effect.succeed(new Job()) }
+      const Follow = Workflow.make("Follow", {
+        payload: {},
+        success: Schema.String,
+        error: DurableRun.Error,
+        idempotencyKey: () => "follow"
+      })
+      const follow = Follow.toLayer(() => DurableRun.wait("run", ref, { provider, timeout: "1 minute" }))
+      const result = yield* Follow.execute({}).pipe(
+        Effect.provide(follow.pipe(Layer.provideMerge(Waits.layerMemory({ providers: [provider] }))))
+      )
+      assert.strictEqual(result, "done")
+    }).pipe(Effect.provide([WorkflowEngine.layerMemory, RunStore.layerMemory])))
+
   it.effect("pauses before it creates again, however short the settling time is, and stands a storage that fails meanwhile", () =>
     Effect.gen(function*() {
       let lookups = 0
