@@ -56,7 +56,9 @@ describe.skipIf(Browser.command === undefined && !isFull)("in Chromium", () => {
   afterAll(() => close())
 
   it(
-    `${size("100", "1,000")} attacks by names change no element of a picture or a report, run nothing and request nothing`,
+    `${
+      size("100", "1,000")
+    } attacks by names change no element of a picture or a report, run nothing and request nothing`,
     async () => {
       const draw = Random.make(20_261_126)
       const names = Canvases.attacks(1000, draw)
