@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
-import { type Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
+import { Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
 import { exitCodes } from "../../src/cli/exitCode.ts"
 import { main } from "../../src/cli/main.ts"
@@ -108,13 +108,15 @@ const play = (situation: Situation, more: ReadonlyArray<string>) =>
     yield* fault(...faultsBefore)
     for (const args of attempted) yield* call(args, { env: standard })
     yield* fault(...faults)
-    return yield* call([situation.command, ...(typeof args === "function" ? args(place) : args), ...more], {
+    const ended = yield* call([situation.command, ...(typeof args === "function" ? args(place) : args), ...more], {
       env: { ...standard, ...(typeof env === "function" ? env(place) : env) },
       stdin: situation.stdin,
       output: situation.output,
       stopAt: situation.stopAt,
       stop: situation.outcome as Stop.Reason
     })
+    const requests = yield* (yield* SpineEmulator.SpineEmulator).requests
+    return { ...ended, polls: requests.filter(({ method }) => method === "GET") }
   }).pipe(
     Effect.provide(CombinedEmulatorServer.layer({ spine: { speed: 1000, script }, tela: { speed: 1000, canvases } }))
   )
@@ -152,6 +154,29 @@ describe.concurrent("a failing situation", () => {
       }))
   }
 })
+
+it.live("watch: survives 20 % failing polls", () =>
+  Effect.gen(function*() {
+    const failures = Array.from(
+      { length: 200 },
+      (_, n) => Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.skip(5 * n + 4))
+    )
+    const situation: Situation = {
+      command: "watch",
+      name: "20 % failing polls",
+      outcome: "success",
+      args: ["july", "--poll-interval", "10ms"],
+      before: [["run", "Tides", "--key", "july", "--detach"]],
+      faults: failures,
+      told: /completed/
+    }
+    const { outcome, polls, stderr } = yield* play(situation, [])
+    assert.strictEqual(outcome, "success", stderr)
+    const failed = polls.filter(({ status }) => status === 503)
+    assert.isAtLeast(polls.length, 10)
+    assert.isAtLeast(failed.length, Math.floor(polls.length / 6))
+    assert.match(stderr, situation.told)
+  }))
 
 describe("the situations", () => {
   const counts = (of: (situation: Situation) => string) =>

@@ -1,7 +1,7 @@
 /** What only a process of its own can show: signals, closed and full streams, a missing home, limits of the system, and a terminal. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import { beforeAll } from "vitest"
 import { SpineEmulator } from "canvas-runs/testing"
@@ -112,24 +112,22 @@ describe.concurrent("a process", () => {
 })
 
 describe.skipIf(!linux)("on a terminal", () => {
+  /** Starts the command on a pseudo-terminal. The first line of its output is the path of that. */
+  const startOnTerminal = (columns: number, rows: number, args: ReadonlyArray<string>, env: Environment) => {
+    const command = [process.execPath, file, ...args].map((arg) => `'${arg}'`).join(" ")
+    const setUp = `tty; stty cols ${columns} rows ${rows}; exec ${command}`
+    return spawn("script", ["--quiet", "--flush", "--return", "--command", setUp, "/dev/null"], {
+      env: { TERM: "xterm-256color", ...env },
+      stdio: ["pipe", "pipe", "inherit"]
+    })
+  }
+
   /** Runs the command on a pseudo-terminal, and shows what its user sees. */
   const onTerminal = (columns: number, rows: number, args: ReadonlyArray<string>, env: Environment) =>
     Effect.gen(function*() {
-      const command = [process.execPath, file, ...args].map((arg) => `'${arg}'`).join(" ")
+      const child = startOnTerminal(columns, rows, args, env)
       const { code, stdout } = yield* Effect.promise(() =>
         new Promise<Ended>((resolve, reject) => {
-          const child = spawn(
-            "script",
-            [
-              "--quiet",
-              "--flush",
-              "--return",
-              "--command",
-              `stty cols ${columns} rows ${rows}; exec ${command}`,
-              "/dev/null"
-            ],
-            { env: { TERM: "xterm-256color", ...env }, stdio: ["ignore", "pipe", "inherit"] }
-          )
           let stdout = ""
           child.stdout.setEncoding("utf8").on("data", (chunk: string) => stdout += chunk)
           child.once("error", reject)
@@ -138,7 +136,7 @@ describe.skipIf(!linux)("on a terminal", () => {
       )
       const emulation = yield* Emulation.make({ columns, rows })
       yield* emulation.terminal.display(stdout)
-      return { code, stdout, rows: yield* emulation.rows }
+      return { code, stdout, rows: (yield* emulation.rows).slice(1) }
     })
 
   it.live("watch --graph: draws the progress and the blocks in place", () =>
@@ -164,4 +162,47 @@ describe.skipIf(!linux)("on a terminal", () => {
         /^july: completed\njuly  █{24}  completed .* s\n✓ Prompt 1 [^]*\n✓ Document 5 /
       )
     }).pipe(Effect.provide(server)))
+
+  it.live("follows the size of the window, without ghost lines", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      for (const key of ["july", "august"]) {
+        yield* Effect.promise(() => start(file, ["run", "Tides", "--key", key, "--detach"], { env }).ended)
+      }
+      const child = startOnTerminal(120, 30, ["watch", "july", "august", "--poll-interval", "20ms"], env)
+      const emulation = yield* Emulation.make({ columns: 120, rows: 30 })
+      const columns = yield* Effect.promise(() =>
+        new Promise<ReadonlyArray<number>>((resolve, reject) => {
+          const sizes = [40, 120, 10, 80]
+          const applied: Array<number> = []
+          let text = ""
+          let seen = 0
+          child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+            text += chunk
+            Effect.runSync(emulation.terminal.display(chunk))
+            const next = sizes[applied.length]
+            // Several frames of each size
+            if (next === undefined || !/run[^]*run/.test(text.slice(seen))) return
+            seen = text.length
+            applied.push(next)
+            const [terminal] = /\/dev\/\S+/.exec(text)!
+            spawnSync("stty", ["-F", terminal, "cols", String(next)])
+            void Effect.runPromise(emulation.resize(next, 30)).then(() =>
+              next === 80 ? child.stdin!.end("\u0003") : undefined
+            )
+          })
+          child.once("error", reject)
+          child.once("close", () => resolve(applied))
+        })
+      )
+      assert.deepStrictEqual(columns, [40, 120, 10, 80])
+      const rows = yield* emulation.rows
+      // The progress, and the path of the terminal above it
+      const end = rows.findIndex((row) => row.startsWith("Stopped waiting"))
+      assert.deepStrictEqual(
+        rows.slice(1, end).map((row) => row.split(" ")[0]),
+        ["july", "august", ""],
+        rows.join("\n")
+      )
+    }).pipe(Effect.provide(slowServer)))
 })
