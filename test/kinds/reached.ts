@@ -235,7 +235,7 @@ const repeats = (
     const { get, runOnce } = yield* RunStore.RunStore
     const error = yield* Effect.flip(runOnce("a", runs.create({ prompt: "x" })))
     assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
-    assert.include(error.message, "sent it 2 times")
+    assert.include(error.message, "sent the request to create it 2 times")
     assert.strictEqual(seen.requests, then === "refused" ? 1 : 2)
     assert.strictEqual((yield* get("a"))?._tag, "Unknown")
   }).pipe(Effect.provide([layer, RunStore.layerMemory]), Effect.scoped)
