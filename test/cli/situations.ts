@@ -52,9 +52,16 @@ const failing = SpineEmulator.failingPrompt
 /** A prompt whose run does not end while a test waits. */
 export const slow = "a run of an hour"
 
+/** A prompt whose run takes some seconds, in which it is polled many times. */
+export const long = "a run of some seconds"
+
 /** The run of each prompt on the emulator. */
 export const script = ({ prompt }: SpineEmulator.CreateRequest): SpineEmulator.Script =>
-  prompt === slow ? { timeline: Timeline.make({ duration: "10 hours" }) } : {}
+  prompt === long
+    ? { timeline: Timeline.make({ duration: "1 hour", tasks: 40 }) }
+    : prompt === slow
+    ? { timeline: Timeline.make({ duration: "10 hours" }) }
+    : {}
 
 const canvas = "11111111-1111-4111-8111-111111111111"
 const slowCanvas = "22222222-2222-4222-8222-222222222222"
