@@ -232,7 +232,7 @@ export const layer = (
               ...params,
               files: files.map(({ name, text }) => ({ data: new TextEncoder().encode(text), filename: name }))
             }),
-          { key, estimate, waitSeconds: 0 }
+          { key, estimate, waitSeconds: "now" }
         ),
       spine_wait: ({ run_id, seconds = AgentRuns.maxWaitSeconds }) => runs.wait(run_id, seconds),
       spine_result: ({ run_id }) => runs.report(run_id),

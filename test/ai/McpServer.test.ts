@@ -191,6 +191,30 @@ describe("tasks", () => {
       assert.isFalse(later.result.isError)
     }))
 
+  it.live("are the answer to a wait, unless the run has ended or does not exist", () =>
+    Effect.gen(function*() {
+      const { serve, spine, store } = yield* makeWorld("10 minutes")
+      const client = yield* serve()
+      const { value } = yield* call(client, "spine_start", { prompt: "Tides" })
+      const waiting = yield* start(client, { run_id: value.run_id }, "spine_wait")
+      assert.strictEqual(waiting.resultType, "task")
+      yield* spine.advance("10 minutes")
+      assert.strictEqual((yield* get(client, waiting.taskId)).status, "completed")
+      const ended = yield* call(client, "spine_wait", { run_id: value.run_id }, tasks)
+      assert.deepStrictEqual([ended.result.resultType, ended.value.status], ["complete", "completed"])
+      const missing = yield* call(client, "spine_wait", { run_id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" }, tasks)
+      assert.deepStrictEqual([missing.isError, missing.value.error], [true, "NotFoundError"])
+      assert.deepStrictEqual(yield* (yield* store).unfinished, [])
+    }))
+
+  it.live("of a provider without a key say which key is missing", () =>
+    Effect.gen(function*() {
+      const { serve } = yield* makeWorld("10 minutes")
+      const { taskId } = yield* start(yield* serve(), canvas, "tela_execute")
+      const error = yield* get(yield* serve({ only: "spine" }), taskId)
+      assert.deepStrictEqual([error.code, /tela.*API key/.test(error.message)], [-32603, true])
+    }))
+
   it.live("of a failed run complete with an error of the tool", () =>
     Effect.gen(function*() {
       const { serve } = yield* makeWorld(0)

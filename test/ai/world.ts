@@ -6,6 +6,12 @@ import { McpServer } from "canvas-runs/ai"
 import { SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { connect } from "./client.ts"
 
+export interface ServeOptions {
+  readonly limit?: number
+  readonly token?: string
+  readonly only?: "spine"
+}
+
 /** Builds the providers, whose runs take `duration`, and an empty storage. */
 export const makeWorld = (duration: Duration.Input) =>
   Effect.gen(function*() {
@@ -22,12 +28,12 @@ export const makeWorld = (duration: Duration.Input) =>
     const store = Effect.provide(RunStore.make, services)
 
     /** Starts a server, which ends with the scope. */
-    const serve = ({ limit, token }: { readonly limit?: number; readonly token?: string } = {}) =>
+    const serve = ({ limit, only, token }: ServeOptions = {}) =>
       Effect.acquireRelease(
         Effect.sync(() =>
           connect(
             McpServer.layerHttp({
-              serve: [McpServer.spine(), McpServer.tela()],
+              serve: only === "spine" ? [McpServer.spine()] : [McpServer.spine(), McpServer.tela()],
               token: token === undefined ? undefined : Redacted.make(token)
             }).pipe(
               Layer.provide(limit === undefined ? Layer.empty : Budget.layerMemory({ limit })),

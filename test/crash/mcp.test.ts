@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { size } from "../support/size.ts"
 import { crash, isGood, summary } from "./mcp/harness.ts"
 
-const kills = size(2, 10)
+const kills = size(1, 10)
 
 describe("an MCP server killed with SIGKILL (in full: npm run crash:mcp)", () => {
   it.live(

@@ -11,7 +11,7 @@ import * as RunStore from "../../RunStore.ts"
 import { type RunReport, ToolError } from "../RunReport.ts"
 import { type Provider, reportOf, type ToolCause, toolError } from "./provider.ts"
 import * as RunTasks from "./runTasks.ts"
-import { CurrentCall } from "./tasksProtocol.ts"
+import { type Call, CurrentCall } from "./tasksProtocol.ts"
 
 /** The longest wait of one call. Many hosts end a call after 60 seconds. */
 export const maxWaitSeconds = 45
@@ -21,7 +21,7 @@ export interface AgentRuns<Snapshot> {
   /** Creates a run, once for each key, and reports it. */
   readonly start: (
     create: (tag: string) => Effect.Effect<{ readonly ref: RunRef.RunRef }, ToolCause>,
-    options: { readonly key: string | undefined; readonly estimate: number; readonly waitSeconds: number }
+    options: { readonly key: string | undefined; readonly estimate: number; readonly waitSeconds: number | "now" }
   ) => Effect.Effect<RunReport, ToolError>
   /** Waits for a run, at most `seconds`, and reports it. */
   readonly wait: (runId: string, seconds: number) => Effect.Effect<RunReport, ToolError>
@@ -39,37 +39,28 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
   const budget = Option.getOrUndefined(yield* Effect.serviceOption(Budget))
   const { name, title } = provider
 
-  /** Waits, at most `seconds`. At zero it polls once. */
-  const follow = Effect.fnUntraced(function*(ref: RunRef.RunRef, seconds: number) {
-    const source = yield* Effect.mapError(provider.source(ref), toolError)
-    const policy = yield* Polling.makePolicy<Snapshot>(
-      `${name}_wait`,
-      { schedule: pace, timeout: seconds * 1000 || 1 },
-      {
+  /** Waits for a run, at most `seconds`, or polls it once. Returns the last snapshot, if there is one. */
+  const follow = Effect.fnUntraced(function*(ref: RunRef.RunRef, seconds: number | "now") {
+    const source = yield* provider.source(ref)
+    const snapshot: Snapshot | undefined = seconds === "now"
+      ? (yield* source.retrieve).value
+      : yield* Polling.makePolicy<Snapshot>(`${name}_wait`, { schedule: pace }, {
         pollInterval: "5 seconds",
-        timeout: "45 seconds"
-      }
-    ).pipe(Effect.mapError(toolError))
-    const snapshot = yield* (seconds === 0
-      ? Effect.map(source.retrieve, ({ value }) => value)
-      : Effect.catchTag(
-        Run.settle(source, policy),
-        "RunTimeoutError",
-        ({ lastSnapshot }) => Effect.succeed(lastSnapshot as Snapshot | undefined)
-      )).pipe(
-        Effect.mapError((error) => toolError(error, ref.id))
+        timeout: Duration.seconds(seconds)
+      }).pipe(
+        Effect.flatMap((policy) => Run.settle(source, policy)),
+        Effect.catchTag(
+          "RunTimeoutError",
+          ({ lastSnapshot }) => Effect.succeed(lastSnapshot as Snapshot | undefined)
+        )
       )
     const phase = snapshot === undefined ? undefined : source.classify(snapshot)
     if (phase !== undefined && phase._tag !== "Pending") {
-      yield* RunTasks.ended(
-        store,
-        budget,
-        ref,
-        phase._tag === "Succeeded" ? provider.outcome(phase.run).credits : undefined
-      )
+      const credits = phase._tag === "Succeeded" ? provider.outcome(phase.run).credits : undefined
+      yield* RunTasks.ended(store, budget, ref, credits)
     }
     return { source, snapshot }
-  })
+  }, (effect, ref) => Effect.mapError(effect, (error) => toolError(error, ref.id)))
 
   const refOf = (runId: string): Effect.Effect<RunRef.RunRef, ToolError> =>
     store.list({ provider: name }).pipe(
@@ -80,7 +71,7 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
       Effect.mapError((error) => toolError(error, runId))
     )
 
-  const report = Effect.fnUntraced(function*(ref: RunRef.RunRef, seconds: number) {
+  const report = Effect.fnUntraced(function*(ref: RunRef.RunRef, seconds: number | "now") {
     const { snapshot, source } = yield* follow(ref, seconds)
     return yield* reportOf(provider, source, snapshot)
   })
@@ -91,17 +82,13 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
       (source) => reportOf(provider, source, undefined)
     )
 
-  /** Answers the current call with a task, if its caller accepts one. `taskId` is the key of the run's entry, if that is the id of a task. */
-  const withTask = Effect.fnUntraced(
-    function*(ref: RunRef.RunRef, taskId: string | undefined, otherwise: ReturnType<typeof report>) {
-      const call = yield* CurrentCall
-      if (call === undefined) return yield* otherwise
-      const id = taskId ?? (yield* RunTasks.newId)
-      if (taskId === undefined) yield* Effect.mapError(store.attach(id, ref), (error) => toolError(error, ref.id))
-      call.answerWith(yield* RunTasks.created(id, ref))
-      return yield* pending(ref)
-    }
-  )
+  /** Answers a call with a task. `taskId` is the key of the run's entry, if that key is the id of a task. */
+  const withTask = Effect.fnUntraced(function*(call: Call, ref: RunRef.RunRef, taskId: string | undefined) {
+    const id = taskId ?? (yield* RunTasks.newId)
+    if (taskId === undefined) yield* Effect.mapError(store.attach(id, ref), (error) => toolError(error, ref.id))
+    call.answerWith(yield* RunTasks.created(id, ref))
+    return yield* pending(ref)
+  })
 
   const self: AgentRuns<Snapshot> = {
     start: Effect.fnUntraced(function*(create, { estimate, key, waitSeconds }) {
@@ -116,18 +103,26 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
         Effect.mapError((error) => toolError(error)),
         Effect.timeoutOrElse({ duration: Duration.seconds(maxWaitSeconds), orElse: () => beingCreated(title) })
       )
+      const call = yield* CurrentCall
+      if (call !== undefined) return yield* withTask(call, ref, key === undefined ? id : undefined)
       // The run exists, so a poll that fails is no failure of the start
-      const started = Effect.catchIf(
+      return yield* Effect.catchIf(
         report(ref, waitSeconds),
         ({ error }) => error !== "RunFailedError",
         () => pending(ref)
       )
-      return yield* withTask(ref, key === undefined ? id : undefined, started)
     }),
-    wait: (runId, seconds) => Effect.flatMap(refOf(runId), (ref) => withTask(ref, undefined, report(ref, seconds))),
-    report: (runId) => Effect.flatMap(refOf(runId), (ref) => report(ref, 0)),
+    wait: Effect.fnUntraced(function*(runId, seconds) {
+      const ref = yield* refOf(runId)
+      const call = yield* CurrentCall
+      if (call === undefined) return yield* report(ref, seconds)
+      // A run that has ended, or does not exist, needs no task
+      const now = yield* report(ref, "now")
+      return now.status === "running" ? yield* withTask(call, ref, undefined) : now
+    }),
+    report: (runId) => Effect.flatMap(refOf(runId), (ref) => report(ref, "now")),
     succeeded: Effect.fnUntraced(function*(runId) {
-      const { snapshot, source } = yield* follow(yield* refOf(runId), 0)
+      const { snapshot, source } = yield* follow(yield* refOf(runId), "now")
       const { status } = yield* reportOf(provider, source, snapshot)
       if (status !== "running" && snapshot !== undefined) return snapshot
       return yield* new ToolError({

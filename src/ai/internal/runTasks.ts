@@ -238,7 +238,7 @@ const resultOf = (value: object, isError: boolean) => {
 }
 
 const statusMessage = (ref: RunRef, age: number, progress: Progress | undefined, note: string | undefined): string => {
-  const minutes = (millis: number) => `${Math.max(1, Math.round(millis / 60_000))} min`
+  const minutes = (millis: number) => millis < 60_000 ? "less than 1 min" : `${Math.round(millis / 60_000)} min`
   const { estimatedDurationMs } = ref
   return [
     `The run ${ref.id} continues`,
