@@ -60,17 +60,22 @@ export const layer = (options: Options): Layer.Layer<Clients, never, FileSystem.
     Clients,
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
-      const settings = (provider: Provider) =>
-        Effect.all({
-          apiKey: Option.match(options.apiKeyFile, {
-            onNone: () => keyOfEnvironment(provider),
-            onSome: (path) => Effect.flatMap(readKey(fs, path), (key) => checkKey(provider, `the file ${path}`, key))
-          }),
-          baseUrl: Option.match(options.baseUrl, {
-            onNone: () => environment(`${provider.toUpperCase()}_BASE_URL`),
-            onSome: (url) => Effect.succeed<string | undefined>(url)
-          })
+      const apiKey = (provider: Provider) =>
+        Option.match(options.apiKeyFile, {
+          onNone: () => keyOfEnvironment(provider),
+          onSome: (path) => Effect.flatMap(readKey(fs, path), (key) => checkKey(provider, `the file ${path}`, key))
         })
+      const baseUrl = (provider: Provider) =>
+        Option.match(options.baseUrl, {
+          onNone: () => environment(`${provider.toUpperCase()}_BASE_URL`),
+          onSome: (url) => Effect.succeed<string | undefined>(url)
+        })
+      const credentialOfTela = Effect.gen(function*() {
+        const jwt = Option.isSome(options.apiKeyFile) ? undefined : yield* environment("TELA_JWT")
+        if (jwt === undefined) return { apiKey: yield* apiKey("tela") }
+        if ((yield* environment(variables.tela)) === undefined) return { jwt: Redacted.make(jwt.trim()) }
+        return yield* new KeyError({ message: "Both TELA_API_KEY and TELA_JWT are set. Unset one of them." })
+      })
       return {
         isEmulated: false,
         spine: yield* Effect.cached(
@@ -78,7 +83,8 @@ export const layer = (options: Options): Layer.Layer<Clients, never, FileSystem.
             const [{ make }, { layer }] = yield* Effect.promise(() =>
               Promise.all([import("../spine/index.ts"), import("effect/http/FetchHttpClient")])
             )
-            return yield* Effect.provide(make(yield* settings("spine")), layer)
+            const settings = { apiKey: yield* apiKey("spine"), baseUrl: yield* baseUrl("spine") }
+            return yield* Effect.provide(make(settings), layer)
           })
         ),
         tela: yield* Effect.cached(
@@ -86,7 +92,8 @@ export const layer = (options: Options): Layer.Layer<Clients, never, FileSystem.
             const [{ make }, { layer }] = yield* Effect.promise(() =>
               Promise.all([import("../tela/index.ts"), import("effect/http/FetchHttpClient")])
             )
-            return yield* Effect.provide(make(yield* settings("tela")), layer)
+            const settings = { ...yield* credentialOfTela, baseUrl: yield* baseUrl("tela") }
+            return yield* Effect.provide(make(settings), layer)
           })
         )
       }

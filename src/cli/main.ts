@@ -233,6 +233,7 @@ const presenter = Effect.gen(function*() {
   const formatter = CliOutput.defaultFormatter({
     colors: (yield* TerminalCapabilities.TerminalCapabilities).canColor && !output.isJson
   })
+  const plain = CliOutput.defaultFormatter({ colors: false })
   const print = (text: string) => Effect.ignore(output.line({ type: "text", text }, text))
   return {
     present: (event: CliOutput.Presenter.Event) => {
@@ -242,10 +243,10 @@ const presenter = Effect.gen(function*() {
         case "Help":
           return event.reason === "Requested"
             ? print(formatter.formatHelpDoc(event.helpDoc))
-            : output.note(formatter.formatHelpDoc(event.helpDoc))
+            : output.note(plain.formatHelpDoc(event.helpDoc))
         case "InvalidInvocation":
           return output.note(
-            `${event.errors.map((error) => `canvas-runs: ${formatter.formatCliError(error)}`).join("\n")}\n` +
+            `${event.errors.map((error) => `canvas-runs: ${plain.formatCliError(error)}`).join("\n")}\n` +
               `See "${event.commandPath.join(" ")} --help".`
           )
       }

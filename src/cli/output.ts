@@ -195,19 +195,23 @@ const encode = Schema.encodeSync(Schema.fromJsonString(Line))
 export const layer = (isJson: boolean): Layer.Layer<Output, never, Stdio.Stdio> =>
   Layer.effect(
     Output,
-    Effect.map(Stdio.Stdio, (stdio): Service => {
+    Effect.gen(function*() {
+      const stdio = yield* Stdio.Stdio
+      const isTerminal = yield* stdio.stdoutIsTerminal
       let aside: Screen.Runs["aside"] = (effect) => effect
       const write = (text: string) =>
         text === "" ? Effect.void : aside(Effect.mapError(
           Stream.run(Stream.make(text), stdio.stdout()),
           (cause) => new LocalError({ message: `Standard output cannot be written: ${reasonOf(cause)}.`, cause })
         ))
-      return {
+      /** On a terminal, a text of the provider must not move the cursor. In a pipe it is data. */
+      const shown = ({ type }: Line, text: string) => isTerminal && textsOfProvider.has(type) ? clean(text) : text
+      const service: Service = {
         isJson,
-        line: (line, text) => write(isJson ? `${encode(line)}\n` : text === "" ? "" : `${text}\n`),
-        piece: (line, text) => write(isJson ? `${encode(line)}\n` : text),
+        line: (line, text) => write(isJson ? `${encode(line)}\n` : text === "" ? "" : `${shown(line, text)}\n`),
+        piece: (line, text) => write(isJson ? `${encode(line)}\n` : shown(line, text)),
         // Nothing can be said if standard error is closed
-        note: (text) => aside(Effect.ignore(Stream.run(Stream.make(`${text}\n`), stdio.stderr()))),
+        note: (text) => aside(Effect.ignore(Stream.run(Stream.make(`${clean(text)}\n`), stdio.stderr()))),
         above: (screen) =>
           Effect.acquireRelease(
             Effect.sync(() => {
@@ -219,8 +223,16 @@ export const layer = (isJson: boolean): Layer.Layer<Output, never, Stdio.Stdio> 
               })
           )
       }
+      return service
     })
   )
+
+const textsOfProvider: ReadonlySet<Line["type"]> = new Set(["result", "delta", "file", "run"])
+
+/** Shows control characters, except line breaks and tabs. */
+const clean = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- the pattern replaces them
+  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
 
 const reasonOf = (cause: unknown): string => {
   const inner = (cause as { readonly cause?: unknown }).cause ?? cause

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Clients } from "./clients.ts"
-import { download } from "./download.ts"
+import { download, folderOf } from "./download.ts"
 import { Reported } from "./errors.ts"
 import { together } from "./exitCode.ts"
 import { end, type Ended, follow, type Wait } from "./follow.ts"
@@ -36,14 +36,21 @@ export const waitFor = Effect.fnUntraced(function*(given: ReadonlyArray<Named>, 
     Progress.make(runs),
     (show) =>
       Effect.forEach(runs, (run) =>
-        waitForOne(run, options, Effect.succeed(show)).pipe(
+        // Files of different runs may have the same name
+        waitForOne(
+          run,
+          { ...options, download: Option.map(options.download, folderOf(nameOf(run))) },
+          Effect.succeed(show)
+        ).pipe(
           Effect.as("success" as const),
-          Effect.catch((error) => reportOne(run.key ?? format(run.ref), error))
+          Effect.catch((error) => reportOne(nameOf(run), error))
         ), { concurrency: "unbounded" })
   )
   const outcome = together(yield* resumable(runs, Effect.scoped(waitForAll)))
   if (outcome !== "success") yield* new Reported({ outcome })
 })
+
+const nameOf = ({ key, ref }: Named): string => key ?? format(ref)
 
 const withKey = (run: Named): Effect.Effect<Named, Effect.Error<ReturnType<typeof keyOf>>, State> =>
   Effect.map(keyOf(run), (key) => key === undefined ? run : { ...run, key })

@@ -283,6 +283,32 @@ describe("the command", () => {
       assert.match(nothing.stderr, /SUBCOMMANDS/)
     }))
 
+  it.live("uses the JWT of Tela, unless there is an API key", () =>
+    Effect.gen(function*() {
+      const { TELA_API_KEY, ...env } = yield* served
+      const execute = ["execute", "--canvas", canvas, "--detach"]
+      yield* succeed(execute, { ...env, TELA_JWT: "jwt" })
+      const [request] = yield* (yield* TelaEmulator.TelaEmulator).requests
+      assert.strictEqual(request?.headers["authorization"], "Bearer jwt")
+      const both = yield* call(execute, { env: { ...env, TELA_JWT: "jwt", TELA_API_KEY: TELA_API_KEY! } })
+      assert.strictEqual(both.code, 4)
+      assert.match(both.stderr, /Both TELA_API_KEY and TELA_JWT are set/)
+    }).pipe(Effect.provide(server)))
+
+  it.live("downloads the files of several runs into a folder for each", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      const folder = directory()
+      for (const key of ["july", "august"]) {
+        yield* succeed(["run", "Tides", "--template", "report", "--key", key, "--detach"], env)
+      }
+      const lines = yield* succeed(["wait", "july", "august", "--download", folder, ...often], env)
+      const paths = lines.flatMap((line) => line.type === "file" ? line.path : [])
+      assert.strictEqual(new Set(paths).size, paths.length)
+      assert.isTrue(paths.every((path) => existsSync(path)))
+      assert.deepStrictEqual(readdirSync(folder).sort(), ["august", "july"])
+    }).pipe(Effect.provide(server)))
+
   it.live("prefers a flag to the environment, and reads the API key from a file", () =>
     Effect.gen(function*() {
       const env = yield* served

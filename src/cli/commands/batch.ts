@@ -6,14 +6,14 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { createHash } from "node:crypto"
-import { basename, extname, join } from "node:path"
+import { basename, extname } from "node:path"
 import * as Batch from "../../Batch.ts"
 import * as FileInput from "../../FileInput.ts"
-import * as FileName from "../../internal/files/fileName.ts"
 import { oneLine, parseJson } from "../../internal/describe.ts"
 import * as RunStore from "../../RunStore.ts"
 import { BlockType, Template } from "../../spine/SpineSchema.ts"
 import * as Clients from "../clients.ts"
+import { folderOf } from "../download.ts"
 import { Reported, UsageError } from "../errors.ts"
 import { outcomeOf, together } from "../exitCode.ts"
 import { readText } from "../files.ts"
@@ -120,7 +120,7 @@ export const command = Command.make(
         },
         deliver: (outcome) =>
           outcome._tag === "Succeeded" && Option.isSome(download) && (outcome.value.line.artifacts?.length ?? 0) > 0
-            ? outcome.value.download(join(download.value, FileName.writable(outcome.key.replaceAll("/", "-"), "run")))
+            ? outcome.value.download(folderOf(outcome.key)(download.value))
             : Effect.void,
         concurrency,
         repeat
