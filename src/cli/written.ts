@@ -8,25 +8,24 @@ import { LocalError } from "./errors.ts"
 import type { Named } from "./names.ts"
 import { Output } from "./output.ts"
 
-export const flag = Flag.Path("out", { pathType: "file" }).pipe(
+export const flag = Flag.Path("out").pipe(
   Flag.withMetavar("FILE"),
   Flag.withDescription("The file to write. The default is standard output"),
   Flag.optional
 )
 
-/** Writes a text. A file that cannot be written whole is left out. */
+/**
+ * Writes a text to a file, or to standard output, which `-` means too. The file is written in place, because it may be a link, or a device
+ * such as `/dev/stdout`.
+ */
 export const write = Effect.fnUntraced(function*(named: Named, out: Option.Option<string>, text: string) {
   const { line } = yield* Output
-  if (Option.isNone(out)) return yield* line({ type: "text", text }, text.replace(/\n$/, ""))
+  if (Option.isNone(out) || out.value === "-") return yield* line({ type: "text", text }, text.replace(/\n$/, ""))
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const part = `${out.value}.part`
-  yield* fs.writeFileString(part, text).pipe(
-    Effect.andThen(fs.rename(part, out.value)),
-    Effect.tapError(() => Effect.ignore(fs.remove(part))),
-    Effect.mapError((cause) =>
-      new LocalError({ message: `The file ${out.value} cannot be written: ${cause.message}.`, cause })
-    )
+  yield* Effect.mapError(
+    fs.writeFileString(out.value, text),
+    (cause) => new LocalError({ message: `The file ${out.value} cannot be written: ${cause.message}.`, cause })
   )
   yield* line({ type: "file", ref: named.ref, name: path.basename(out.value), path: out.value }, out.value)
 })

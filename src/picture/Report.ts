@@ -289,7 +289,7 @@ const write = (content: Content): string => {
 }
 
 const headOf = (title: string, { facts, ref, state, status }: Content): string => {
-  const created = ref?.createdAt === undefined ? "" : timeOf(ref.createdAt)
+  const created = ref?.createdAt === undefined ? "" : dateOf(ref.createdAt)
   const shown = facts.flatMap(([name, value]) => {
     const line = Scene.lineOf(value)
     const kind = line.length > 17 ? "wide" : "fact"
@@ -339,7 +339,7 @@ const graphOf = (scene: Scene.Scene, bytes: number): string => {
   )
 }
 
-const blocksOf = ({ boxes }: Scene.Scene, history: History | undefined, bytes: number): string => {
+const blocksOf = ({ boxes, edges }: Scene.Scene, history: History | undefined, bytes: number): string => {
   if (boxes.length === 0) return ""
   const from = history === undefined ? 0 : history.since
   const span = history === undefined ? 0 : Math.max(1, history.at - from)
@@ -352,12 +352,15 @@ const blocksOf = ({ boxes }: Scene.Scene, history: History | undefined, bytes: n
     return `<svg class="bar ${state}" width="100%" height="8" aria-hidden="true"><rect class="track" width="100%" height="8"/>` +
       `<rect x="${start}%" width="${Math.max(0.6, end - start).toFixed(1)}%" height="8" rx="3"/></svg>`
   }
-  const startOf = ({ times }: Scene.Box) => times?.startedAt ?? Infinity
+  const timeOf = ({ times }: Scene.Box) => times?.startedAt ?? times?.endedAt ?? Number.MAX_SAFE_INTEGER
+  const places = Svg.arrange(boxes.length, edges, "right", true).boxes
   // What needs attention comes first if there is no room for all
   const isWhole = bytes > boxes.length * 450
-  const sorted = boxes.toSorted((a, b) =>
-    isWhole ? (startOf(a) === startOf(b) ? 0 : startOf(a) - startOf(b)) : ranks[a.state] - ranks[b.state]
-  )
+  const sorted = boxes.map((box, index) => ({ box, place: places[index]! }))
+    .sort((a, b) =>
+      (isWhole ? timeOf(a.box) - timeOf(b.box) : ranks[a.box.state] - ranks[b.box.state]) ||
+      a.place[0] - b.place[0] || a.place[1] - b.place[1]
+    ).map(({ box }) => box)
   const row = (box: Scene.Box) =>
     `<tr><td><bdi>${Svg.escape(Scene.lineOf(box.name, 120))}</bdi></td>` +
     `<td class="type soft">${Svg.escape(Scene.lineOf(box.type, 24))}</td>` +
@@ -502,7 +505,7 @@ const sizeOf = (bytes: number): string =>
     ? `${(bytes / 1000).toFixed(1)} kB`
     : `${(bytes / 1_000_000).toFixed(1)} MB`
 
-const timeOf = (millis: number): string =>
+const dateOf = (millis: number): string =>
   Math.abs(millis) <= 8.64e15 ? new Date(millis).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC") : ""
 
 const elapsedOf = (raw: unknown): string => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Report } from "canvas-runs/picture"
+import { type History, Report } from "canvas-runs/picture"
 import { RunRef, type Spine, type Tela } from "canvas-runs"
 import { createHash } from "node:crypto"
 import { style, styleHash } from "../../src/picture/internal/page.ts"
@@ -128,6 +128,17 @@ describe("Report.spine", () => {
     assert.deepStrictEqual(headings(empty), ["Graph"])
     assert.include(empty, "There are no blocks yet.")
     assert.deepStrictEqual(headings(Report.spine(running, { canvas: Canvases.make(2, []) })), ["Graph", "Blocks"])
+  })
+
+  it("blocks are in the order of their times, and then of the graph", () => {
+    const canvas = Canvases.make(4, [[3, 1], [1, 2], [2, 0]])
+    const names = (history?: History.History) =>
+      textsOf(Report.spine(run({ errors: [] }), { canvas, history }), "tr").flatMap((row) =>
+        /^Block \d/.exec(row) ?? []
+      )
+    assert.deepStrictEqual(names(), ["Block 3", "Block 1", "Block 2", "Block 0"])
+    const blocks = [{ id: Canvases.idOf(0), startedAt: 5, endedAt: 9 }, { id: Canvases.idOf(1), endedAt: 3 }]
+    assert.deepStrictEqual(names({ since: 0, at: 10, blocks }), ["Block 1", "Block 0", "Block 3", "Block 2"])
   })
 
   it("the style is the one whose hash the page allows, and nothing else is allowed", () => {
