@@ -24,35 +24,59 @@ interface View {
 }
 
 /** Makes the view of these runs, until the scope closes. */
-export const make = Effect.fnUntraced(function*(
-  runs: ReadonlyArray<Named>
-): Effect.fn.Return<Show, never, Output | Scope.Scope | Stdio.Stdio> {
-  const { above } = yield* Output
-  const startedAt = yield* Clock.currentTimeMillis
-  const screen = yield* Terminal.onStandardError(Screen.make<View>({
-    initial: {
-      runs: new Map(runs.map((run) => [nameOf(run), { name: nameOf(run), status: waiting, startedAt }])),
-      canvases: new Map()
-    },
-    rows,
-    lines
+export const make = (runs: ReadonlyArray<Named>): Effect.Effect<Show, never, Output | Scope.Scope | Stdio.Stdio> =>
+  Effect.map(open(runs, lines), showOn)
+
+/** The view of a batch: only the runs in flight, and only on a terminal, because each outcome is printed anyway. */
+export const ofBatch: Effect.Effect<
+  { readonly show: Show; readonly hide: (key: string) => Effect.Effect<void> },
+  never,
+  Output | Scope.Scope | Stdio.Stdio
+> = Effect.suspend(() =>
+  Effect.map(open([], () => new Map()), (screen) => ({
+    show: showOn(screen),
+    hide: (key) =>
+      screen.update((view) => {
+        const runs = new Map(view.runs)
+        runs.delete(key)
+        return { ...view, runs }
+      })
   }))
-  yield* above(screen)
-  return (line, canvas) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      screen.update(({ canvases, runs }) => {
-        const name = nameOf(line)
-        return {
-          runs: new Map(runs).set(name, changed(runs.get(name), line, now)),
-          canvases: canvas === undefined
-            ? canvases
-            : new Map(canvases).set(name, {
-              canvas,
-              history: History.observe(canvases.get(name)?.history, canvas, now)
-            })
-        }
-      }))
-})
+)
+
+const open = (
+  runs: ReadonlyArray<Named>,
+  lines: (view: View) => ReadonlyMap<string, string>
+): Effect.Effect<Screen.Screen<View>, never, Output | Scope.Scope | Stdio.Stdio> =>
+  Effect.gen(function*() {
+    const { above } = yield* Output
+    const startedAt = yield* Clock.currentTimeMillis
+    const screen = yield* Terminal.onStandardError(Screen.make<View>({
+      initial: {
+        runs: new Map(runs.map((run) => [nameOf(run), { name: nameOf(run), status: waiting, startedAt }])),
+        canvases: new Map()
+      },
+      rows,
+      lines
+    }))
+    yield* above(screen)
+    return screen
+  })
+
+const showOn = (screen: Screen.Screen<View>): Show => (line, canvas) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    screen.update(({ canvases, runs }) => {
+      const name = nameOf(line)
+      return {
+        runs: new Map(runs).set(name, changed(runs.get(name), line, now)),
+        canvases: canvas === undefined
+          ? canvases
+          : new Map(canvases).set(name, {
+            canvas,
+            history: History.observe(canvases.get(name)?.history, canvas, now)
+          })
+      }
+    }))
 
 const nameOf = ({ key, ref }: Named): string => key ?? format(ref)
 

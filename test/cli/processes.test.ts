@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
-import { closeSync, openSync } from "node:fs"
+import { closeSync, openSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { beforeAll } from "vitest"
 import { SpineEmulator } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
@@ -161,6 +162,21 @@ describe.skipIf(!linux)("on a terminal", () => {
         watched.rows.join("\n"),
         /^july: completed\njuly  █{24}  completed .* s\n✓ Prompt 1 [^]*\n✓ Document 5 /
       )
+    }).pipe(Effect.provide(server)))
+
+  it.live("batch: shows the runs in flight, and leaves only the outcomes", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      const prompts = join(env["HOME"]!, "tides.jsonl")
+      writeFileSync(prompts, ["ebb", "flood"].map((key) => `{"key":"${key}","prompt":"Tides"}\n`).join(""))
+      const { code, rows, stdout } = yield* onTerminal(80, 20, ["batch", prompts, "--poll-interval", "20ms"], env)
+      assert.strictEqual(code, 0)
+      assert.match(stdout, /tides\/ebb[^]*█/)
+      assert.deepStrictEqual(rows.map((row) => row.replace(/ spine:\S+/, "")).toSorted(), [
+        "2 succeeded, 0 failed, 0 ended earlier",
+        "tides/ebb: succeeded",
+        "tides/flood: succeeded"
+      ])
     }).pipe(Effect.provide(server)))
 
   it.live("follows the size of the window, without ghost lines", () =>

@@ -20,6 +20,7 @@ import { readText } from "../files.ts"
 import { end, follow } from "../follow.ts"
 import { format } from "../refText.ts"
 import { Output } from "../output.ts"
+import * as Progress from "../progress.ts"
 import { failureOf } from "../report.ts"
 import { State } from "../state.ts"
 import * as Stop from "../stop.ts"
@@ -103,6 +104,7 @@ export const command = Command.make(
         })
       }
       const { line, note } = yield* Output
+      const { hide, show } = yield* Progress.ofBatch
       const state = yield* State
       const limit = Option.isSome(budget) ? yield* state.budget(budget.value) : undefined
       const outcomes = Batch.run(inputs, {
@@ -115,7 +117,12 @@ export const command = Command.make(
           )
         },
         wait: (ref, { key }) => {
-          const wait = Effect.flatMap(follow({ key, ref }), (followed) => end(followed.watch(Waiting.waitOf(options))))
+          const wait = Effect.flatMap(
+            follow({ key, ref }),
+            (followed) => end(Stream.tap(followed.watch(Waiting.waitOf(options)), ({ line }) => show(line)))
+          ).pipe(
+            Effect.ensuring(hide(key))
+          )
           return limit === undefined ? wait : limit.track(ref, wait, ({ line }) => line.credits)
         },
         deliver: (outcome) =>
@@ -161,7 +168,7 @@ export const command = Command.make(
       const outcome = together(failures)
       if (outcome !== "success") return yield* new Reported({ outcome })
     },
-    (effect, options) => Clients.provide(effect, options)
+    (effect, options) => Clients.provide(Effect.scoped(effect), options)
   )
 ).pipe(
   Command.withExamples([
