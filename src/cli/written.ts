@@ -8,7 +8,7 @@ import { LocalError } from "./errors.ts"
 import type { Named } from "./names.ts"
 import { Output } from "./output.ts"
 
-export const flag = Flag.Path("out").pipe(
+export const flag = Flag.String("out").pipe(
   Flag.withMetavar("FILE"),
   Flag.withDescription("The file to write. The default is standard output"),
   Flag.optional
