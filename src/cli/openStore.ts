@@ -23,7 +23,8 @@ export const layerMemory: Layer.Layer<State> = Layer.effect(
     return {
       directory: Effect.succeed(":memory:"),
       open: Effect.succeed(store),
-      budget: (limit: number) => Effect.provideService(buildBudget(Budget.layerMemory({ limit })), Scope.Scope, scope)
+      budget: (options: Budget.LayerOptions) =>
+        Effect.provideService(buildBudget(Budget.layerMemory(options)), Scope.Scope, scope)
     }
   })
 ).pipe(Layer.provide(RunStore.layerMemory))
@@ -61,7 +62,7 @@ export const openIn = Effect.fnUntraced(function*(directory: string) {
       const keyValues = Layer.provide(KeyValueStore.layerFileSystem(files), privateFiles)
       return {
         store: Context.get(yield* Layer.build(Layer.provide(RunStore.layer, keyValues)), RunStore.RunStore),
-        budget: (limit: number) => buildBudget(Budget.layerMemory({ limit }))
+        budget: (options: Budget.LayerOptions) => buildBudget(Budget.layerMemory(options))
       }
     }
     const sql = yield* Layer.build(NodeSqlite.layer({ filename: database }))
@@ -70,7 +71,8 @@ export const openIn = Effect.fnUntraced(function*(directory: string) {
         yield* Layer.build(Layer.provide(RunStore.layerSql(), Layer.succeedContext(sql))),
         RunStore.RunStore
       ),
-      budget: (limit: number) => buildBudget(Layer.provide(Budget.layerSql({ limit }), Layer.succeedContext(sql)))
+      budget: (options: Budget.LayerOptions) =>
+        buildBudget(Layer.provide(Budget.layerSql(options), Layer.succeedContext(sql)))
     }
   }).pipe(Effect.mapError((error) => Schema.is(LocalError)(error) ? error : failed(error)))
 })

@@ -27,7 +27,7 @@ export interface Service {
   /** Opens the store, once. */
   readonly open: Effect.Effect<RunStore.Service, LocalError>
   /** Opens the budget of the store, with a limit for each account. Without SQLite it lasts as long as the process. */
-  readonly budget: (limit: number) => Effect.Effect<Budget.Service, LocalError>
+  readonly budget: (options: Budget.LayerOptions) => Effect.Effect<Budget.Service, LocalError>
 }
 
 export class State extends Context.Service<State, Service>()("canvas-runs/cli/State") {}
@@ -53,7 +53,7 @@ export const layer = (
       return {
         directory: where,
         open: Effect.map(opened, ({ store }) => store),
-        budget: (limit) => Effect.flatMap(opened, ({ budget }) => Effect.provideContext(budget(limit), services))
+        budget: (options) => Effect.flatMap(opened, ({ budget }) => Effect.provideContext(budget(options), services))
       }
     })
   )

@@ -106,7 +106,7 @@ export const command = Command.make(
       const { line, note } = yield* Output
       const { hide, show } = yield* Progress.ofBatch
       const state = yield* State
-      const limit = Option.isSome(budget) ? yield* state.budget(budget.value) : undefined
+      const limit = Option.isSome(budget) ? yield* state.budget({ limit: budget.value }) : undefined
       const outcomes = Batch.run(inputs, {
         key: ({ key }) => key,
         create: (input) => (tag) => {

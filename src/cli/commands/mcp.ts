@@ -6,7 +6,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as SecureRandom from "effect/crypto/SecureRandom"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Exit from "effect/Exit"
@@ -15,21 +15,20 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { createServer } from "node:http"
 import * as McpServer from "../../ai/McpServer.ts"
-import * as Budget from "../../Budget.ts"
-import * as NodeSqlite from "../../node/NodeSqlite.ts"
+import { Budget } from "../../Budget.ts"
 import { RunStore } from "../../RunStore.ts"
 import { SpineClient } from "../../spine/SpineClient.ts"
 import { TelaClient } from "../../tela/TelaClient.ts"
 import * as Clients from "../clients.ts"
 import { KeyError, LocalError } from "../errors.ts"
 import { Output } from "../output.ts"
-import * as State from "../state.ts"
+import { State } from "../state.ts"
 import { version } from "../version.ts"
+import * as Waiting from "../waiting.ts"
 
 const amount = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 
@@ -50,10 +49,9 @@ export const command = Command.make(
       ),
       Flag.optional
     ),
-    window: Flag.String("budget-window").pipe(
-      Flag.withMetavar("DURATION"),
-      Flag.withDescription("The period of --budget, such as \"8 hours\". The default is 1 day"),
-      Flag.withDefault("1 day")
+    window: Waiting.duration("budget-window").pipe(
+      Flag.withDescription("The period of --budget, such as 8h. The default is 1 day"),
+      Flag.withDefault(Duration.days(1))
     ),
     estimate: Flag.Finite("estimate").pipe(
       Flag.withSchema(amount),
@@ -70,7 +68,7 @@ export const command = Command.make(
       if (emulator || (yield* isSet("SPINE_API_KEY"))) {
         served.push(Effect.provideService(McpServer.spine({ estimate }), SpineClient, yield* clients.spine))
       }
-      if (emulator || (yield* isSet("TELA_API_KEY"))) {
+      if (emulator || (yield* isSet("TELA_API_KEY")) || (yield* isSet("TELA_JWT"))) {
         served.push(Effect.provideService(McpServer.tela({ estimate }), TelaClient, yield* clients.tela))
       }
       if (!Arr.isReadonlyArrayNonEmpty(served)) {
@@ -84,8 +82,11 @@ export const command = Command.make(
         if (Option.isSome(http)) yield* overHttp(served, http.value)
         else yield* overStdio(served)
       }).pipe(
-        Effect.provide(Option.match(budget, { onNone: () => Layer.empty, onSome: (limit) => budgetOf(limit, window) })),
-        Effect.provide(Layer.effect(RunStore, State.State.use(({ open }) => open)))
+        Effect.provide(Option.match(budget, {
+          onNone: () => Layer.empty,
+          onSome: (limit) => Layer.effect(Budget, State.use(({ budget }) => budget({ limit, window })))
+        })),
+        Effect.provide(Layer.effect(RunStore, State.use(({ open }) => open)))
       )
     },
     (effect, { emulator }) => Clients.provide(effect, { apiKeyFile: Option.none(), baseUrl: Option.none(), emulator })
@@ -152,24 +153,5 @@ const newToken = SecureRandom.SecureRandom.use(({ randomBytes }) => randomBytes(
   Effect.map(Base64Url.encode),
   Effect.provide(SecureRandom.layerWebCrypto)
 )
-
-/** The budget of this machine, in the database of the store. Without one, it ends with the process. */
-const budgetOf = (limit: number, window: string) =>
-  Layer.unwrap(Effect.gen(function*() {
-    const { note } = yield* Output
-    const state = yield* State.State
-    const directory = yield* state.directory
-    yield* state.open
-    const options = { limit, window: window as Duration.Input }
-    const hasSqlite = yield* Effect.promise(() => import("node:sqlite").then(() => true, () => false))
-    if (directory === ":memory:" || !hasSqlite) {
-      if (!hasSqlite) {
-        yield* note("--budget counts from the start of this process, because this Node has no SQLite (22.13).")
-      }
-      return Budget.layerMemory(options)
-    }
-    const path = yield* Path.Path
-    return Layer.provide(Budget.layerSql(options), NodeSqlite.layer({ filename: path.join(directory, "budget.db") }))
-  }))
 
 const reasonOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
