@@ -174,7 +174,7 @@ const keyOfEnvironment = (provider: Provider) =>
     }
     return yield* new KeyError({
       message: `${name} is not set. Set it to your API key, or give --api-key-file FILE. ` +
-        "To try the command without a key, see \"canvas-runs emulator --help\"."
+        "Without a key, try \"canvas-runs run PROMPT --emulator\"."
     })
   })
 

@@ -35,7 +35,7 @@ export const once = Effect.fnUntraced(function*<E, R>(
   const { line, note } = yield* Output
   const { isEmulated } = yield* Clients
   const store = yield* (yield* State).open
-  const key = Option.isSome(given) ? given.value : yield* newKey
+  const key = Option.isSome(given) ? given.value : isEmulated ? "emulated" : yield* newKey
   const earlier = yield* store.get(key)
   const ref = yield* Stop.whileCreating(store.runOnce(key, create)).pipe(
     Effect.catchTag("CreateOutcomeUnknownError", (error) =>
@@ -49,8 +49,6 @@ export const once = Effect.fnUntraced(function*<E, R>(
   yield* note(
     earlier !== undefined && "ref" in earlier
       ? `The key ${key} has a run already: ${format(ref)}`
-      : isEmulated
-      ? `Created ${format(ref)} (emulated)`
       : `Created ${format(ref)} (key ${key})`
   )
   yield* line({ type: "created", key, ref }, "")

@@ -5,19 +5,19 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { vi } from "vitest"
+import { beforeAll, vi } from "vitest"
 import { z } from "zod"
 import { RunError, Spine, Tela } from "canvas-runs"
 import { SpineEmulator, TelaEmulator } from "canvas-runs/testing"
+import { bundle, bundleTimeout } from "./support.ts"
+
+let file = ""
+beforeAll(async () => {
+  file = await bundle()
+}, bundleTimeout)
 
 const start = (...args: ReadonlyArray<string>) =>
-  spawn(process.execPath, [
-    "--conditions=canvas-runs:source",
-    fileURLToPath(new URL("../../src/cli/process.ts", import.meta.url)),
-    "emulator",
-    ...args
-  ], { stdio: ["ignore", "pipe", "pipe"] })
+  spawn(process.execPath, [file, "emulator", ...args], { stdio: ["ignore", "pipe", "pipe"] })
 
 const ended = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once("exit", resolve))
 
