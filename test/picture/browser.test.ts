@@ -106,6 +106,19 @@ describe.skipIf(Browser.command === undefined && !isFull)("in Chromium", () => {
         const hostile = await open(report(canvas, `${some[0]}!`), "html")
         assert.deepStrictEqual(hostile, await open(report(harmless(canvas), "Name!"), "html"))
         assert.strictEqual(hostile.styles, 1)
+
+        const tela = (name: string) =>
+          Report.tela({
+            id: name,
+            kind: "task",
+            status: "failed",
+            providerStatus: name,
+            output: undefined,
+            task: { id: name, status: "failed", name, tags: [], raw: {} },
+            requestId: name,
+            raw: { inputContent: { files: [{ name, type: name }] } }
+          }, { errors: [name], prompt: `${name} prompt` })
+        assert.deepStrictEqual(await open(tela(`${some[1]}!`), "html"), await open(tela("Name!"), "html"))
       }
     },
     300_000
