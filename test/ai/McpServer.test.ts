@@ -73,6 +73,10 @@ describe("a client without tasks", () => {
         assert.deepStrictEqual([status, body.error.code], [400, -32021])
         assert.deepStrictEqual(body.error.data.requiredCapabilities, { extensions: { [tasksExtension]: {} } })
       }
+      const listening = yield* request(client, "subscriptions/listen", { notifications: { taskIds: ["x"] } })
+      assert.deepStrictEqual([listening.status, listening.body.error.code], [400, -32021])
+      const wrong = yield* request(client, "subscriptions/listen", { notifications: 5 })
+      assert.strictEqual(wrong.body.error.code, -32602)
     }))
 
   it.live("is told that a run cannot be cancelled", () =>

@@ -111,6 +111,12 @@ const methods = {
     success: Schema.Union([CreateTaskResult, baseRpc("tools/call").successSchema]),
     error
   }),
+  // Its payload is decoded in the handler, because the base has no field for tasks
+  "subscriptions/listen": Rpc.make("subscriptions/listen", {
+    payload: UnknownObject,
+    success: baseRpc("subscriptions/listen").successSchema,
+    error
+  }),
   "tasks/get": Rpc.make("tasks/get", { payload: params, success: GetTaskResult, error }),
   "tasks/update": Rpc.make("tasks/update", {
     payload: { ...params, inputResponses: UnknownObject },
@@ -158,6 +164,7 @@ export const withTasks = (tasks: Tasks): typeof base => {
             target.install(protocol, rpcs.add(...Object.values(methods)), {
               ...handlers,
               "tools/call": callWithTask(handlers["tools/call"]!),
+              "subscriptions/listen": listen(handlers["subscriptions/listen"]!),
               ...taskHandlers(tasks)
             })
         } satisfies HandlerTarget
@@ -180,6 +187,31 @@ const callWithTask = (call: Handler): Handler => (request, options) =>
     )
   })
 
+const decodeListen = Schema.decodeUnknownEffect(
+  Schema.toCodecJson(baseRpc("subscriptions/listen").payloadSchema as Schema.Codec<unknown>)
+)
+
+/** Status notifications of tasks are optional, and this server sends none. A client without the extension may not ask for them. */
+const listen = (subscribe: Handler): Handler => (request, options) =>
+  Effect.gen(function*() {
+    const notifications = Predicate.hasProperty(request, "notifications") ? request.notifications : undefined
+    if (Predicate.hasProperty(notifications, "taskIds")) yield* needTasks("subscriptions/listen with taskIds")
+    const decoded = yield* Effect.catch(
+      decodeListen(request),
+      () => reject({ code: McpSchema.INVALID_PARAMS_ERROR_CODE, message: "Invalid method parameters" })
+    )
+    return yield* subscribe(decoded, options)
+  })
+
+/** Fails unless the client declared the extension in the current request. */
+const needTasks = (what: string) =>
+  Effect.flatMap(acceptsTasks, (accepts) =>
+    accepts ? Effect.void : reject({
+      code: MISSING_CLIENT_CAPABILITY,
+      message: `${what} needs a client that declares the extension ${extension} in the request`,
+      data: { requiredCapabilities: { extensions: { [extension]: {} } } }
+    }, 400))
+
 const taskHandlers = ({ cancel, get, update }: Tasks) => {
   const handle = <P extends { readonly taskId: string }, A>(
     method: string,
@@ -189,13 +221,7 @@ const taskHandlers = ({ cancel, get, update }: Tasks) => {
   (request) =>
     Effect.gen(function*() {
       const { taskId } = request as P
-      if (!(yield* acceptsTasks)) {
-        return yield* reject({
-          code: MISSING_CLIENT_CAPABILITY,
-          message: `${method} needs a client that declares the extension ${extension} in the request`,
-          data: { requiredCapabilities: { extensions: { [extension]: {} } } }
-        }, 400)
-      }
+      yield* needTasks(method)
       yield* checkNameHeader(taskId)
       const answered = yield* answer(request as P)
       return answered === undefined
