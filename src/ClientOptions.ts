@@ -11,6 +11,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type * as Webhooks from "./internal/webhooks/hub.ts"
 import type { ArtifactError, FileInputError, RequestError } from "./RunError.ts"
+import type { PollSchedule } from "./RunSource.ts"
 
 /**
  * The errors that a safe request, or the transfer of a file, may be retried after.
@@ -167,6 +168,13 @@ export interface ClientOptions {
    * @default the `Webhooks` hub of the context in which the client is made, if there is one
    */
   readonly webhooks?: Webhooks.Service | undefined
+  /**
+   * When the waits of this client poll, such as `Polling.adaptive()`. A `pollInterval` or a `schedule` of a wait comes first. It is used
+   * with webhooks too.
+   *
+   * @default the interval of the provider's own SDK, or 1 minute where a webhook is expected
+   */
+  readonly polling?: PollSchedule | undefined
   /**
    * Whether each poll of a wait has a separate span. Every wait has a span with the number of its polls. A wait of two hours would
    * have more than a thousand spans of polls.

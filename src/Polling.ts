@@ -55,7 +55,9 @@ import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { quote } from "./internal/describe.ts"
+import type { Learnt } from "./internal/polling/adaptive.ts"
 import * as Adaptive from "./internal/polling/adaptive.ts"
+import { CurrentHistory } from "./internal/polling/history.ts"
 import { type Delay, sharedPolicy, withDelay } from "./internal/polling/sleepingRun.ts"
 import * as CallOptions from "./internal/options.ts"
 import { badRequest, type BadRequestError } from "./RunError.ts"
@@ -174,7 +176,12 @@ export const make = <Snapshot = unknown>(
 
 const pacedBy = <Snapshot>(delay: Delay<Snapshot>, ignoresSnapshot: boolean) =>
   withDelay(
-    Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) => step((random) => delay(state, random)))),
+    Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) =>
+      Effect.withFiber((fiber) => {
+        const next = (learnt?: Learnt) => step((random) => delay(state, random, learnt))
+        return fiber.getRef(CurrentHistory)?.expect(state.ref, next) ?? next()
+      })
+    )),
     delay,
     ignoresSnapshot
   )
@@ -321,12 +328,15 @@ export const backoff = (options?: {
  * one poll. The hazard rate is estimated from these facts:
  *
  * - Progress: the run ends with its last task. The time for each task is learnt from the tasks that are done. It starts from the
- *   estimate, which counts as much as five tasks. If progress stalls longer than its rate predicts, it is ignored.
+ *   estimate, which counts as much as five tasks. If progress stalls longer than its rate predicts, the
+ *   tasks are assumed to continue at the speed so far.
  * - An estimate alone: the run most likely ends around it, within a factor of 1.6 in two of three cases, but may end at any time.
  *   For a run that takes much longer, the interval grows with the square root of its age.
  * - `pastDurations`, those of earlier runs of the kind: the run ends as they did, and the estimate is not used. They are for
  *   providers that give no estimate, or a poor one. If runs take a third of the estimate, or three times as long, they halve
  *   the number of polls.
+ * - A `DurationHistory` in the context of the wait: the same from the latest runs of the kind, together with the estimate. Without
+ *   `pastDurations` the schedule uses it by itself.
  * - None of these: the interval grows slowly, and has the target latency at the age of 5 minutes.
  *
  * `min` and `max` bound the interval, and `Retry-After` is a floor above both. An option out of its range, such as a `min` above
@@ -375,7 +385,7 @@ export const adaptive = (options?: {
    */
   readonly targetLatency?: Duration.Input | undefined
   /**
-   * How long earlier runs of the kind took. They replace the provider's estimate. A few dozen are enough.
+   * How long earlier runs of the kind took. They replace the provider's estimate, and a `DurationHistory`. A few dozen are enough.
    */
   readonly pastDurations?: ReadonlyArray<Duration.Input> | undefined
   /**
@@ -408,8 +418,8 @@ export const adaptive = (options?: {
   }
   const pastDurations = options?.pastDurations?.map((duration) => positiveMillis("pastDurations", duration, true)) ?? []
   const untilNextPoll = Adaptive.make({ pastDurations, targetLatency, min, max })
-  return pacedBy((state: PollState, random) => {
-    const plain = untilNextPoll(state)
+  return pacedBy((state: PollState, random, learnt) => {
+    const plain = untilNextPoll(state, learnt)
     return Math.min(max, Math.max(min, jitter ? plain * (0.8 + 0.4 * random) : plain))
   }, true)
 }
@@ -483,6 +493,8 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       /** The name of `timeout`. */
       readonly timeout: string
     } | undefined
+    /** The schedule without `pollInterval` and `schedule`, instead of the interval. */
+    readonly schedule?: PollSchedule | undefined
   }
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
@@ -505,7 +517,8 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       timeoutSource: `${names.timeout} (${words(timeout)}${checked.timeout === undefined ? ", the default" : ""})`
     }
     yield* check("errorBudget", errorBudget, isBudget, "a whole number, 0 or more")
-    yield* check("schedule", schedule, Schedule.isSchedule, "a Schedule, such as Schedule.spaced(\"5 seconds\")")
+    const wanted = schedule ?? defaults.schedule
+    yield* check("schedule", wanted, Schedule.isSchedule, "an Effect Schedule")
     if (schedule !== undefined && pollInterval !== undefined) {
       return yield* badRequest({
         operation,
@@ -513,7 +526,9 @@ export const makePolicy = <Snapshot, E = never, R = never>(
         message: `${names.pollInterval} and schedule were both given; they exclude each other. Leave one of them out.`
       })
     }
-    if (schedule !== undefined) return sharedPolicy(schedule, [settings], () => ({ schedule, ...settings }))
+    if (wanted !== undefined && pollInterval === undefined) {
+      return sharedPolicy(wanted, [settings], () => ({ schedule: wanted, ...settings }))
+    }
     const interval = yield* CallOptions.readDuration(
       reject,
       names.pollInterval,
@@ -521,7 +536,12 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       isAtLeast(1),
       "a duration of a millisecond or longer"
     )
-    return sharedPolicy(defaults, [settings, interval], () => ({ schedule: fixed(interval), ...settings }))
+    // A caller may make its defaults anew for each wait, but not the names in them
+    return sharedPolicy(
+      defaults.names ?? defaults,
+      [settings, interval],
+      () => ({ schedule: fixed(interval), ...settings })
+    )
   })
 
 /**

@@ -62,6 +62,8 @@ export type Phase<Success, Failure> =
     readonly _tag: "Succeeded"
     /** The terminal snapshot. */
     readonly run: Success
+    /** How long the run took, in milliseconds, if the provider says so. */
+    readonly durationMs?: number | undefined
   }
   | {
     /** The provider ended the run as failed. */

@@ -41,7 +41,12 @@ export const RunRef = Schema.Struct({
   /** The provider's id of the request that created the run, for its support. */
   requestId: side(Schema.String),
   /** How long the provider expected the run to take, in milliseconds. */
-  estimatedDurationMs: side(Schema.Finite)
+  estimatedDurationMs: side(Schema.Finite),
+  /**
+   * What the run was made from: the template or the blocks of a Spine run, the canvas, version or application of a Tela execution. Runs
+   * that are made from the same take similar times. Absent if only the id of the run is known.
+   */
+  template: side(Schema.NonEmptyString)
 })
 
 /**

@@ -1,5 +1,7 @@
 /** Families of simulated runs: their durations, the provider's estimates, and the knowledge of an oracle. */
 import type { RunSource } from "canvas-runs"
+import type { Lesson } from "../../src/internal/polling/learn.ts"
+import { isHalted } from "../../src/internal/polling/lesson.ts"
 
 /** A number that is at least 0 and less than 1. */
 export type Random = () => number
@@ -162,6 +164,20 @@ const ofLanes = (name: string): Family => {
   }
 }
 
+/** What a run teaches about its kind. */
+export const lessonOf = ({ estimate, length, shown, tasks }: Life): Lesson => {
+  const seen = tasks.filter((end) => end < length).length
+  const progress = shown?.(seen)
+  // `shown` may stay behind the tasks: then it has not changed since the task that it shows last
+  const changedAt = tasks[Math.min(seen, progress?.completed ?? seen) - 1] ?? 0
+  const duration = length * 1000
+  return {
+    duration,
+    estimate: estimate === undefined ? undefined : estimate * 1000,
+    halted: isHalted(progress, tasks.length === 1 ? duration : duration - changedAt * 1000, duration)
+  }
+}
+
 export const families: ReadonlyArray<Family> = [
   ofLengths("log-normal around the estimate", logNormal(estimate, 0.35), { estimate, trusty: true }),
   ofLengths(
@@ -181,4 +197,20 @@ export const families: ReadonlyArray<Family> = [
   ofTasks("progress", { isEstimated: true }),
   ofTasks("progress, no estimate", { isEstimated: false }),
   ofLanes("progress of three workers")
+]
+
+const isEstimated = (name: string, median: number, estimate: number) =>
+  ofLengths(name, logNormal(median * minutes, 0.35), { estimate: estimate * minutes })
+
+const named = (name: string): Family => families.find((family) => family.name === name)!
+
+/** Kinds of run that change their behaviour, from one family to another. */
+export const drifts: ReadonlyArray<readonly [before: Family, after: Family]> = [
+  [isEstimated("5 min", 5, 15), isEstimated("15 min, as estimated", 15, 15)],
+  [isEstimated("15 min, as estimated", 15, 15), isEstimated("5 min", 5, 15)],
+  [isEstimated("15 min, as estimated", 15, 15), isEstimated("45 min", 45, 15)],
+  [isEstimated("15 min, as estimated", 15, 15), isEstimated("5 min, as estimated", 5, 5)],
+  [isEstimated("fails after 2 s", 1 / 30, 15), isEstimated("15 min, as estimated", 15, 15)],
+  [named("bimodal"), named("log-normal around the estimate")],
+  [named("progress that halts"), named("progress")]
 ]

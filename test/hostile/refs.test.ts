@@ -76,7 +76,14 @@ describe("refs from other programs", () => {
           const error = yield* Effect.flip(call)
           assert.strictEqual(error._tag, "PermissionDeniedError")
           assert.strictEqual(error.ref?.id, id)
-          assert.deepStrictEqual(Object.keys(error.ref ?? {}).toSorted(), ["id", "kind", "provider", "version"])
+          assert.deepStrictEqual(Object.keys(error.ref ?? {}).toSorted(), [
+            "id",
+            "kind",
+            "provider",
+            // The look-up knows its canvas
+            ...(error.ref?.template === "1" ? ["template"] : []),
+            "version"
+          ])
         }
       }
     }))

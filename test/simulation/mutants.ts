@@ -382,7 +382,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     spineSource,
     "a partial run is a failure",
-    "        case \"partial\":\n          return { _tag: \"Succeeded\", run }",
+    "        case \"partial\":\n          return { _tag: \"Succeeded\", run, durationMs: run.duration_ms }",
     "          return { _tag: \"Succeeded\", run }\n        case \"partial\":"
   ),
   mutant(

@@ -49,7 +49,8 @@ describe("runs.create", () => {
         id: created.run_id,
         createdAt: 60_000,
         requestId: request!.id,
-        estimatedDurationMs: 900_000
+        estimatedDurationMs: 900_000,
+        template: JSON.stringify(["document-block", "table-block"])
       })
     }).pipe(Effect.provide(live())))
 

@@ -220,7 +220,8 @@ describe("asynchronous executions", () => {
         kind: "execution",
         id: execution.id,
         createdAt: 0,
-        requestId: post!.id
+        requestId: post!.id,
+        template: canvasId
       })
     }).pipe(Effect.provide(live())))
 
@@ -499,7 +500,14 @@ describe("one call that executes and waits", () => {
       assert.deepStrictEqual(output, invoice)
       const [post, ...polls] = yield* emulator.requests
       const [run] = yield* emulator.runs
-      const ref = { version: 1, provider: "tela", kind: "execution", id: run!.id, createdAt: 0, requestId: post!.id }
+      const ref = RunRef.make({
+        provider: "tela",
+        kind: "execution",
+        id: run!.id,
+        createdAt: 0,
+        requestId: post!.id,
+        template: canvasId
+      })
       assert.deepStrictEqual(seen, [{ id: run!.id, ref, requestId: post!.id, task: undefined, requests: 1 }])
       assert.strictEqual(polls.length, 11)
     }).pipe(Effect.provide(live())))

@@ -41,7 +41,7 @@ export const make = (
       "retryAfterCeiling",
       options.retryAfterCeiling ?? "1 minute"
     )
-    yield* checkConfig("retry", options.retry, Schedule.isSchedule, "a Schedule, such as Schedule.recurs(3)")
+    yield* checkConfig("retry", options.retry, Schedule.isSchedule, "an Effect Schedule")
     yield* checkConfig("transformClient", options.transformClient, Predicate.isFunction, "a function")
     yield* checkConfig("webhooks", options.webhooks, isHub, "a hub, as Webhooks.make makes it")
     const maxResponseBytes = options.maxResponseBytes ?? 32 * 1024 * 1024
@@ -49,7 +49,7 @@ export const make = (
       "maxResponseBytes",
       maxResponseBytes,
       isCount,
-      "a whole number of bytes above zero"
+      "a whole number, 1 or more"
     )
     const apiOptions = {
       client: yield* transform(client, options.transformClient),
@@ -70,6 +70,7 @@ export const make = (
       transfer: { ...apiOptions, client, idleTimeout: requestTimeout },
       retryCreates: options.retryCreates === true,
       skipFileValidation: options.skipFileValidation === true,
+      polling: options.polling,
       webhooks: options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks))
     }
   })
@@ -89,6 +90,7 @@ const optionNames: ReadonlyArray<keyof ClientOptions> = [
   "skipFileValidation",
   "rateLimit",
   "webhooks",
+  "polling",
   "tracePolls",
   "transformClient"
 ]

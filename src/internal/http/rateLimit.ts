@@ -31,7 +31,7 @@ export const make = Effect.fnUntraced(function*(
     })
   }
   yield* checkConfig("rateLimit.limiter", limiter, isLimiter, "a RateLimiter of effect/persistence")
-  yield* checkGivenConfig("rateLimit.limit", options.limit, isCount, "a whole number of requests above zero")
+  yield* checkGivenConfig("rateLimit.limit", options.limit, isCount, "a whole number, 1 or more")
   yield* checkConfig("rateLimit.key", options.key, Predicate.isString, "text")
   const window = yield* durationConfig("rateLimit.window", options.window)
   // @effect-diagnostics-next-line returnEffectInGen:off -- each request runs the effect

@@ -15,80 +15,109 @@ export interface Options {
   readonly max: number
 }
 
-/** Returns a function from the age and the progress of a run to the time until its next poll. */
-export const make = (options: Options): (state: PollState) => number => {
+/** What a `DurationHistory` knows of a kind of run. */
+export interface Learnt {
+  /** When its earlier runs ended. */
+  readonly model: DurationModel
+  /** The probability that a run behaves like one of them. Otherwise it behaves as if nothing was known of its kind. */
+  readonly share: number
+  /** The probability that the progress of a run halts before the run ends. */
+  readonly halts: number
+}
+
+/** Returns a function from the age and the progress of a run, and what is known of its kind, to the time until its next poll. */
+export const make = (options: Options): (state: PollState, learnt?: Learnt) => number => {
   const { pastDurations } = options
-  const learnt = pastDurations.length === 0 ? undefined : aboutEach(pastDurations)
-  const byEstimate = learnt ?? aboutOne()
-  return (state) => {
-    const estimate = state.estimate === undefined ? 0 : Duration.toMillis(state.estimate)
-    const model = learnt ?? (estimate > 0 && estimate < Infinity ? stretched(byEstimate, estimate) : anyDuration)
-    return untilNextPoll(state, model, options)
+  const given = pastDurations.length === 0 ? undefined : aboutEach(pastDurations)
+  return (state, learnt) => {
+    if (given !== undefined) return untilNextPoll(state, given, usuallyHalts, options)
+    const alone = byEstimate(state.estimate === undefined ? undefined : Duration.toMillis(state.estimate))
+    return learnt === undefined
+      ? untilNextPoll(state, alone, usuallyHalts, options)
+      : untilNextPoll(state, withHistory(alone, learnt), learnt.halts, options)
   }
 }
 
 /** When a run ends, estimated from durations alone, without its progress. Times are in milliseconds. */
-interface DurationModel {
-  /** The probability per millisecond that a run of this age ends now (the hazard rate). */
-  readonly hazard: (age: number) => number
+export interface DurationModel {
+  /** The probability per millisecond that a run ends at this age. */
+  readonly density: (age: number) => number
+  /** The probability that a run reaches this age. The hazard rate is the density divided by it. */
+  readonly survival: (age: number) => number
   /**
    * The mean of `1 / sqrt(h)` over the ages at which runs end, where `h` is the hazard rate. A schedule that polls at the rate
-   * `sqrt(h)` has half of this mean as its detection latency.
+   * `sqrt(h)` has half of this mean as its detection latency. In a mixture, it is that of the part which a run of this age is from.
    */
-  readonly meanInterval: number
+  readonly meanInterval: (age: number) => number
   readonly median: number
   /** The number of finished tasks that says as much about the speed of the run as the median duration does. */
   readonly weight: number
 }
+
+/** The durations of runs by the provider's estimate alone. */
+export const byEstimate = (estimate: number | undefined): DurationModel =>
+  estimate !== undefined && estimate > 0 && estimate < Infinity ? stretched(aboutOne(), estimate) : anyDuration
 
 /**
  * Runs of unknown duration: at any age, the run ends within its age plus 15 minutes with a probability of 50 %. This model has no
  * mean, so `meanInterval` and `median` are those that have the target latency at the age of 5 minutes.
  */
 const anyDuration: DurationModel = {
-  hazard: (age) => 1 / (900_000 + age),
-  meanInterval: Math.sqrt(1_200_000),
+  density: (age) => 900_000 / (900_000 + age) ** 2,
+  survival: (age) => 900_000 / (900_000 + age),
+  meanInterval: () => Math.sqrt(1_200_000),
   median: 300_000,
   weight: 1
 }
+
+/** A duration, and how much it counts. The weights of all add up to 1. */
+export type Weighted = readonly [duration: number, weight: number]
 
 /**
  * A mixture of runs. Most take about as long as one of `durations`: within a factor of `exp(bandwidth)` in two of three cases. The
  * share `others` may take any time, which keeps the hazard above zero at all ages.
  */
-const about = (durations: ReadonlyArray<number>, bandwidth: number, others: number): DurationModel => {
-  const median = durations[durations.length >> 1]!
-  const first = Math.log(durations[0]!) - 8 * bandwidth
-  const step = Math.max(bandwidth / 10, (Math.log(durations.at(-1)!) + 8 * bandwidth - first) / 500)
-  const table: Array<number> = []
+export const about = (durations: ReadonlyArray<Weighted>, bandwidth: number, others: number): DurationModel => {
+  const sorted = durations.toSorted(([one], [other]) => one - other)
+  let below = 0
+  const [median] = sorted.find(([, weight]) => (below += weight) > 0.499_999)!
+  const first = Math.log(sorted[0]![0]) - 8 * bandwidth
+  const end = Math.log(sorted.at(-1)![0]) + 8 * bandwidth
+  const step = Math.max(bandwidth / 10, (end - first) / 500)
+  const otherDensity = (age: number) => others * median / (median + age) ** 2
+  const otherSurvival = (age: number) => others * median / (median + age)
+  const densities: Array<number> = []
+  const survivals: Array<number> = []
   let sum = 0
-  for (let log = first; log <= Math.log(durations.at(-1)!) + 8 * bandwidth; log += step) {
+  for (let log = first; log <= end; log += step) {
     const age = Math.exp(log)
     let density = 0
     let survival = 0
-    for (const duration of durations) {
+    for (const [duration, weight] of sorted) {
       const x = (log - Math.log(duration)) / bandwidth
       if (x > 6) continue
-      const bell = Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI)
-      density += bell / (bandwidth * age)
-      survival += upperTail(x, bell)
+      density += weight * bell(x) / (bandwidth * age)
+      survival += weight * upperTail(x)
     }
-    const share = (1 - others) / durations.length
-    const hazard = (share * density + others * median / (median + age) ** 2) /
-      (share * survival + others * median / (median + age))
-    table.push(hazard)
-    sum += density / durations.length * age * step / Math.sqrt(hazard)
+    const all = (1 - others) * density + otherDensity(age)
+    const left = (1 - others) * survival + otherSurvival(age)
+    densities.push(all)
+    survivals.push(left)
+    // Where hardly any run ends, the quotient is not a number
+    if (all > 1e-30) sum += density * age * step * Math.sqrt(left / all)
   }
-  const last = table.length - 1
+  const last = densities.length - 1
+  const read = (table: ReadonlyArray<number>, age: number, before: number, after: (age: number) => number) => {
+    const at = (Math.log(age) - first) / step
+    if (!(at > 0)) return before
+    if (at >= last) return after(age)
+    const row = Math.floor(at)
+    return table[row]! + (table[row + 1]! - table[row]!) * (at - row)
+  }
   return {
-    hazard: (age) => {
-      const at = (Math.log(age) - first) / step
-      if (!(at > 0)) return table[0]!
-      if (at >= last) return 1 / (median + age)
-      const row = Math.floor(at)
-      return table[row]! + (table[row + 1]! - table[row]!) * (at - row)
-    },
-    meanInterval: sum,
+    density: (age) => read(densities, age, densities[0]!, otherDensity),
+    survival: (age) => read(survivals, age, 1, otherSurvival),
+    meanInterval: () => sum,
     median,
     weight: 5
   }
@@ -96,22 +125,42 @@ const about = (durations: ReadonlyArray<number>, bandwidth: number, others: numb
 
 /** The same in another unit of time. */
 const stretched = (model: DurationModel, unit: number): DurationModel => ({
-  hazard: (age) => model.hazard(age / unit) / unit,
-  meanInterval: model.meanInterval * Math.sqrt(unit),
+  density: (age) => model.density(age / unit) / unit,
+  survival: (age) => model.survival(age / unit),
+  meanInterval: (age) => model.meanInterval(age / unit) * Math.sqrt(unit),
   median: model.median * unit,
   weight: model.weight
 })
 
-/** The probability of more than `x` under the normal distribution, whose density at `x` is `bell`. */
-const upperTail = (x: number, bell: number): number => {
+/** A run that behaves like earlier ones with the probability `share`, and otherwise as `alone` says. */
+const withHistory = (alone: DurationModel, { model, share }: Learnt): DurationModel => {
+  const usual = share > 0.5 ? model : alone
+  return {
+    density: (age) => share * model.density(age) + (1 - share) * alone.density(age),
+    survival: (age) => share * model.survival(age) + (1 - share) * alone.survival(age),
+    meanInterval: (age) => {
+      const one = share * model.survival(age)
+      const other = (1 - share) * alone.survival(age)
+      return (one * model.meanInterval(age) + other * alone.meanInterval(age)) / (one + other)
+    },
+    median: usual.median,
+    weight: usual.weight
+  }
+}
+
+/** The density of the normal distribution. */
+export const bell = (x: number): number => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI)
+
+/** The probability of more than `x` under the normal distribution. */
+const upperTail = (x: number): number => {
   const t = 1 / (1 + 0.2316419 * Math.abs(x))
-  const tail = bell * t *
+  const tail = bell(x) * t *
     (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
   return x > 0 ? tail : 1 - tail
 }
 
 /** Providers' estimates are right within a factor of 1.6 in two of three cases, and are useless in one of twelve. */
-const aboutOne = (): DurationModel => one ??= about([1], 0.45, 0.08)
+const aboutOne = (): DurationModel => one ??= about([[1, 1]], 0.45, 0.08)
 let one: DurationModel | undefined
 
 /**
@@ -124,12 +173,19 @@ const aboutEach = (durations: ReadonlyArray<number>): DurationModel => {
   const some = sorted.length <= 128
     ? sorted
     : Array.from({ length: 128 }, (_, index) => sorted[Math.floor((index + 0.5) / 128 * sorted.length)]!)
-  const logs = some.map(Math.log)
+  return about(
+    some.map((duration) => [duration, 1 / some.length]),
+    bandwidthOf(some.map(Math.log), durations.length),
+    1 / (durations.length + 1)
+  )
+}
+
+/** The width of the distribution around each of `count` durations, given some of their logarithms. */
+export const bandwidthOf = (logs: ReadonlyArray<number>, count: number): number => {
   const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length
   const deviation = Math.sqrt(logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / logs.length)
   // One or two equal durations are no reason to expect exactly that duration
-  const bandwidth = Math.max(0.02, 0.45 / durations.length, 0.5 * deviation * durations.length ** -0.2)
-  return about(some, bandwidth, 1 / (durations.length + 1))
+  return Math.max(0.02, 0.45 / count, 0.5 * deviation * count ** -0.2)
 }
 
 /**
@@ -174,28 +230,42 @@ const hazardOf = ({ span, tasks, weight }: Rest, time: number): number => {
   return (weight + tasks - 1) / (span + time) / sum
 }
 
-/** Progress is trusted as long as a pause like the current one is more probable than this, at the speed so far. */
-const unlikely = 0.02
+/** How often the progress of a run halts before the run ends, where nothing is known of its kind. */
+export const usuallyHalts = 0.02
 
-const untilNextPoll = (state: PollState, model: DurationModel, { max, min, targetLatency }: Options): number => {
+const untilNextPoll = (
+  state: PollState,
+  model: DurationModel,
+  halts: number,
+  { max, min, targetLatency }: Options
+): number => {
+  const elapsed = Duration.toMillis(state.elapsed)
   // The server's clock may be behind; the run is at least as old as the wait
-  const age = Math.max(Duration.toMillis(state.elapsed), state.age === undefined ? 0 : Duration.toMillis(state.age))
+  const age = Math.max(elapsed, state.age === undefined ? 0 : Duration.toMillis(state.age))
   const rest = restOf(model, state.progress, age)
+  const quiet = Math.min(age, Duration.toMillis(state.sinceProgress))
+  let byProgress: ((time: number) => number) | undefined
   let trust = 0
-  let restRate = 0
   let scale = age
   if (rest !== undefined) {
-    const quiet = Math.min(age, Duration.toMillis(state.sinceProgress))
-    trust = 1 / (1 + ((rest.span / (rest.span - quiet)) ** rest.weight * unlikely) ** 2)
+    // By Bayes' rule: a pause like this one, at the speed so far, against progress that has halted
+    trust = 1 / (1 + halts / (1 - halts) * (rest.span / (rest.span - quiet)) ** rest.weight)
     scale = rest.span / rest.weight
     // The number of tasks may grow, so poll slightly more often than the model asks for
-    restRate = trust * (1.4 / (2 * targetLatency)) ** 2 * scale
+    const rateOf = (share: number, { span, weight }: Rest) => share * (1.4 / (2 * targetLatency)) ** 2 * span / weight
+    // Where progress was seen and has halted, the tasks are still done at the speed so far, and are no longer reported
+    const hidden = quiet < elapsed ? restOf(model, state.progress, age - quiet)! : undefined
+    const restRate = rateOf(trust, rest)
+    const hiddenRate = hidden === undefined ? 0 : rateOf(1 - trust, hidden)
+    byProgress = (time) =>
+      restRate * hazardOf(rest, time) + (hidden === undefined ? 0 : hiddenRate * hazardOf(hidden, quiet + time))
+    if (hidden !== undefined) trust = 1
   }
-  const modelRate = trust > 0.999 ? 0 : (1 - trust) * (model.meanInterval / (2 * targetLatency)) ** 2
+  const modelRate = (1 - trust) * (model.meanInterval(age) / (2 * targetLatency)) ** 2
   const rate = (time: number): number =>
     Math.sqrt(
-      (modelRate === 0 ? 0 : modelRate * model.hazard(age + time)) +
-        (rest === undefined ? 0 : restRate * hazardOf(rest, time))
+      (modelRate === 0 ? 0 : modelRate * model.density(age + time) / model.survival(age + time)) +
+        (byProgress?.(time) ?? 0)
     )
   // Integrates the poll rate until it amounts to one poll
   let time = 0

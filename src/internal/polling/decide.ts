@@ -10,6 +10,11 @@ import { isOurs } from "../taggedError.ts"
 
 export type PhaseOf<S extends RunSource.Any> = RunSource.Phase<RunSource.Success<S>, RunSource.Failure<S>>
 
+/** The result of one poll: an answer with its phase, or a failure that the wait survives. */
+export type PollResult<S extends RunSource.Any> =
+  | { readonly phase: PhaseOf<S>; readonly answer: RunSource.Answer<RunSource.Snapshot<S>> }
+  | { readonly phase: undefined; readonly error: RunSource.Error<S> }
+
 /**
  * Returns the phase that the source reads from an answer. A source that returns anything but a phase, or whose `classify` throws,
  * is a mistake of the program. The errors of a wait do not cover that, so it is a defect.

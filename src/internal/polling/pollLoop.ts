@@ -18,7 +18,9 @@ import type * as RunSource from "../../RunSource.ts"
 import type { RunRef } from "../ref.ts"
 import { runFailed } from "../runFailed.ts"
 import * as Telemetry from "../telemetry.ts"
+import type { Learnt } from "./adaptive.ts"
 import * as Decide from "./decide.ts"
+import { CurrentHistory } from "./history.ts"
 import * as Pause from "./pause.ts"
 import { record, timedOut } from "./pollHistory.ts"
 import { type AnyLoop, delayOf, elapsed, has, type Loop, needsSnapshot, set, timeLeft, unset } from "./sleepingRun.ts"
@@ -32,11 +34,6 @@ export type Polling<A, S extends RunSource.Any, SE = never, SR = never> = Effect
   RunSource.Services<S> | SR
 >
 
-/** The result of one poll: an answer with its phase, or a failure that the wait survives. */
-export type PollResult<S extends RunSource.Any> =
-  | { readonly phase: Decide.PhaseOf<S>; readonly answer: RunSource.Answer<RunSource.Snapshot<S>> }
-  | { readonly phase: undefined; readonly error: RunSource.Error<S> }
-
 /** The end of a run. */
 export interface Ended<S extends RunSource.Any> {
   readonly ref: RunRef
@@ -47,7 +44,7 @@ export interface Ended<S extends RunSource.Any> {
 /** The end of the run, if the poll returned it. */
 export const endedBy = <S extends RunSource.Any>(
   { ref }: Pick<S, "ref">,
-  result: PollResult<S>
+  result: Decide.PollResult<S>
 ): Ended<S> | undefined =>
   result.phase === undefined || result.phase._tag === "Pending"
     ? undefined
@@ -74,7 +71,9 @@ const wake = (loop: AnyLoop): void => {
 }
 
 /** Polls once, as soon as the next poll is due. It must not be run again after a terminal phase or a failure. */
-export const next = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Polling<PollResult<S>, S, SE, SR> =>
+export const next = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>
+): Polling<Decide.PollResult<S>, S, SE, SR> =>
   Effect.suspend(() =>
     loop.polls === 0 ? Effect.andThen(listenAlone(loop), pollApart(loop)) : planAndSleep(loop, pollApart)
   )
@@ -94,7 +93,7 @@ const planAndSleep = <S extends RunSource.Any, SE, SR, A>(
   next: (loop: Loop<S, SE, SR>) => Polling<A, S, SE, SR>
 ): Polling<A, S, SE, SR> => plan(loop, (loop, millis) => SleepingRun.sleep(loop, millis, next))
 
-const pollApart = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Polling<PollResult<S>, S> =>
+const pollApart = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Polling<Decide.PollResult<S>, S> =>
   SleepingRun.apart(poll(loop))
 
 /** Removes the timer, and stops listening for pushes. */
@@ -104,8 +103,8 @@ export const stop = (loop: AnyLoop): void => {
 }
 
 /** Makes one poll. After the deadline it makes none. */
-export const poll = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Polling<PollResult<S>, S> =>
-  Effect.withFiber((fiber): Polling<PollResult<S>, S> => {
+export const poll = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Polling<Decide.PollResult<S>, S> =>
+  Effect.withFiber((fiber): Polling<Decide.PollResult<S>, S> => {
     const { source, timers } = loop
     const began = timers.now()
     const left = timeLeft(loop)
@@ -128,15 +127,16 @@ export const poll = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Po
         return failed(loop, error, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
       }
     })
-    return left > (source.longest ?? Infinity)
+    const bounded = left > (source.longest ?? Infinity)
       ? result
       : TimerQueue.within(result, Math.max(0, left), () => timedOut(loop, "deadline", true))
+    return fiber.getRef(CurrentHistory)?.observe(loop, bounded) ?? bounded
   })
 
 const succeeded = <S extends RunSource.Any, SE, SR>(
   loop: Loop<S, SE, SR>,
   answer: RunSource.Answer<RunSource.Snapshot<S>>
-): PollResult<S> => {
+): Decide.PollResult<S> => {
   const { policy, source } = loop
   const phase = Decide.phaseOf(source, answer)
   const progress = phase._tag === "Pending" ? phase.progress : undefined
@@ -180,9 +180,12 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
     const state = Pause.stateOf(loop, elapsed(loop), now)
     const delay = delayOf(schedule)
     if (delay !== undefined) {
-      const millis = Pause.afterPoll(loop, left, delay(state, random), random)
-      if (!needsSnapshot(loop, left, millis)) loop.snapshot = undefined
-      return sleep(loop, millis)
+      const paced = (learnt?: Learnt) => {
+        const millis = Pause.afterPoll(loop, left, delay(state, random, learnt), random)
+        if (!needsSnapshot(loop, left, millis)) loop.snapshot = undefined
+        return sleep(loop, millis)
+      }
+      return fiber.getRef(CurrentHistory)?.expect(state.ref, paced) ?? paced()
     }
     const step = loop.step === undefined
       ? Effect.map(Schedule.toStep(schedule), (step) => loop.step = step)

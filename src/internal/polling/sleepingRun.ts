@@ -27,6 +27,7 @@ import type * as Schedule from "effect/Schedule"
 import type { PollRecord } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
 import type { RunRef } from "../ref.ts"
+import type { Learnt } from "./adaptive.ts"
 import { graceOf } from "./decide.ts"
 import type * as TimerQueue from "./timerQueue.ts"
 
@@ -168,8 +169,12 @@ export const apart = <A, E, R>(poll: Effect.Effect<A, E, R>): Effect.Effect<A, E
     })
   )
 
-/** A function from the state of a wait to the milliseconds until its next poll. */
-export type Delay<Snapshot = unknown> = (state: RunSource.PollState<Snapshot>, random: number) => number
+/** A function from the state of a wait, and what is known of the kind of its run, to the milliseconds until its next poll. */
+export type Delay<Snapshot = unknown> = (
+  state: RunSource.PollState<Snapshot>,
+  random: number,
+  learnt?: Learnt | undefined
+) => number
 
 interface Marks {
   readonly "~canvas-runs/Polling/delay"?: Delay<never>

@@ -38,6 +38,8 @@ const paramNames: ReadonlyArray<keyof CreateRunParams> = [
   "files"
 ]
 
+const extensions = "png jpg jpeg gif webp svg pdf docx xlsx pptx csv txt md yaml yml json zip bin".split(" ")
+
 /**
  * The formats of the provider's page about uploads, and `.pptx` and `.bin`, which the page of its Python SDK uploads. Sizes
  * depend on the plan and are not published.
@@ -48,10 +50,8 @@ const limits: FileLimits.FileLimits = {
   provider: "Spine",
   types:
     /^(?:image\/(?:png|jpeg|gif|webp|svg\+xml)|application\/(?:pdf|json|zip|(?:x-)?yaml|vnd\.openxmlformats-officedocument\..*)|text\/(?:csv|plain|markdown|(?:x-)?yaml))$/,
-  extensions: new Set(
-    "png jpg jpeg gif webp svg pdf docx xlsx pptx csv txt md yaml yml json zip bin".split(" ")
-  ),
-  formats: "images (PNG, JPEG, GIF, WEBP, SVG), PDF, DOCX, XLSX, PPTX, CSV, TXT, MD, YAML, JSON and ZIP",
+  extensions: new Set(extensions),
+  formats: extensions.join(", ").toUpperCase(),
   maxBytes: Infinity
 }
 
@@ -160,7 +160,9 @@ const send = (
       id: value.run_id,
       createdAt,
       requestId,
-      estimatedDurationMs: value.estimated_duration_ms
+      estimatedDurationMs: value.estimated_duration_ms,
+      // The blocks come after the template, and before it in the provider's choice
+      template: parts.findLast(({ name }) => /template|blocks/.test(name))?.value ?? "auto"
     })
     yield* Create.accepted(ref)
     return { ...value, ref }

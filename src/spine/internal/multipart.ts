@@ -12,7 +12,7 @@ import type { FileInputError } from "../../RunError.ts"
 /** A part: a text field, or a file. */
 export type Part =
   | { readonly name: string; readonly value: string }
-  | { readonly name: string; readonly file: UploadFile.UploadFile }
+  | { readonly name: string; readonly file: UploadFile.UploadFile; readonly value?: undefined }
 
 /** Reads the beginning of each file, so that one that cannot be read fails before a request is sent. */
 export const begin = (parts: ReadonlyArray<Part>, idleTimeout: Duration.Duration) =>

@@ -19,8 +19,12 @@ import { refOf } from "./target.ts"
 
 /** Makes the calls about runs on an API. */
 export const make = (client: Client): Runs => {
-  const { api, webhooks } = client
-  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: Webhooks.pollInterval }
+  const { api, polling, webhooks } = client
+  const defaults = {
+    ...defaultWait,
+    ...(webhooks === undefined ? undefined : { pollInterval: Webhooks.pollInterval }),
+    schedule: polling
+  }
   const makeSource = Source.make(api, webhooks)
   const sourceOf = (operation: string, run: RunTarget) =>
     Effect.map(typeof run === "string" ? checkId(operation, "run_id", run) : refOf(operation, run), makeSource)
@@ -52,10 +56,10 @@ export const make = (client: Client): Runs => {
       const operation = "runs.waitForCompletion"
       const { resolveOnFailure, ...rest } = yield* Polling.readOptions(operation, wait, ["resolveOnFailure"])
       yield* Options.checkKind(operation, "resolveOnFailure", resolveOnFailure, Predicate.isBoolean, "true or false")
-      const options = rest as WaitOptions<E, R>
-      return resolveOnFailure === true
-        ? yield* prepare(operation, run, options, Run.settle)
-        : yield* prepare(operation, run, options, Run.wait)
+      const use: (
+        ...wait: [Source.Source, Polling.Policy<Data.Run, E, R>]
+      ) => Effect.Effect<Data.TerminalRun, WaitError | E, R> = resolveOnFailure === true ? Run.settle : Run.wait
+      return yield* prepare(operation, run, rest as WaitOptions<E, R>, use)
     }))
 
   return {

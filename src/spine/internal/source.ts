@@ -62,7 +62,7 @@ export const make = (
       switch (run.status) {
         case "completed":
         case "partial":
-          return { _tag: "Succeeded", run }
+          return { _tag: "Succeeded", run, durationMs: run.duration_ms }
         case "failed":
           return { _tag: "Failed", run, errors: run.errors.map(({ error }) => error) }
         case "running":

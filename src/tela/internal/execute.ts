@@ -22,7 +22,7 @@ import type { StreamError, StreamPart } from "../TelaStream.ts"
 import { follow } from "./follow.ts"
 import { validated } from "./output.ts"
 import { makePolicy, positive } from "./policy.ts"
-import { type Job, makeRequest, spanAttributes } from "./request.ts"
+import { type Job, makeRequest, spanAttributes, templateOf } from "./request.ts"
 import { decodeCreated, source } from "./source.ts"
 import { read } from "./streamReader.ts"
 import { decodeSync, failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
@@ -67,7 +67,7 @@ const create = (job: Job) =>
     const { client, operation, params, target } = job
     yield* Options.checkOnCreated(operation, params.onCreated)
     const isWebhookExpected = params.webhookUrl !== undefined && client.webhooks !== undefined
-    const policy = yield* makePolicy(operation, params, isWebhookExpected)
+    const policy = yield* makePolicy(operation, params, isWebhookExpected, client.polling)
     const { request, variables } = yield* makeRequest(job, "async")
     const createdAt = yield* Clock.currentTimeMillis
     const kind = target.applicationId === undefined ? "execution" : "task"
@@ -78,7 +78,7 @@ const create = (job: Job) =>
       .pipe(
         Effect.map(({ requestId, value }) => {
           const { id, task } = value
-          const ref = RunRef.make({ provider, kind, id, createdAt, requestId })
+          const ref = RunRef.make({ provider, kind, id, createdAt, requestId, template: templateOf(target) })
           return { id, ref, requestId, task, snapshot: { ...value, requestId } }
         }),
         Effect.tap(({ id, ref }) => Effect.andThen(Create.accepted(ref), Effect.annotateCurrentSpan("run.id", id))),

@@ -7,7 +7,7 @@ import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import type { Client } from "../../internal/http/client.ts"
 import { graceOf } from "../../internal/polling/decide.ts"
-import type * as RunRef from "../../internal/ref.ts"
+import * as RunRef from "../../internal/ref.ts"
 import * as Run from "../../Run.ts"
 import { type InvalidOutputError, NotFoundError, type RequestError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
@@ -23,11 +23,12 @@ import { type AnyOptions, type AnyParams, checkLookUp } from "./canvasParams.ts"
 import { type Validate, validated } from "./output.ts"
 import { makePolicy } from "./policy.ts"
 import { refOf } from "./ref.ts"
+import { templateOf } from "./request.ts"
 import { executionFailed, retrieve, type Source, source } from "./source.ts"
 
 /** Looks up an execution, or a task. Without the options of a canvas, the parameters have the schema of its output. */
 export const getExecution = (
-  client: Pick<Client, "api" | "webhooks">,
+  client: Pick<Client, "api" | "polling" | "webhooks">,
   operation: string,
   id: string | RunRef.RunRef,
   given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
@@ -35,8 +36,12 @@ export const getExecution = (
 ): Effect.Effect<AsyncExecution<unknown>, RequestError> =>
   Effect.gen(function*() {
     const { params, validate } = yield* checkLookUp(operation, given, canvas)
-    const policy = yield* makePolicy(operation, params, false)
-    const ref = yield* refOf(operation, "id", id, params.isTask === true ? "task" : "execution", ["execution", "task"])
+    const policy = yield* makePolicy(operation, params, false, client.polling)
+    const named = yield* refOf(operation, "id", id, params.isTask === true ? "task" : "execution", [
+      "execution",
+      "task"
+    ])
+    const ref = RunRef.make({ template: canvas && templateOf(canvas), ...named })
     const started = yield* Clock.currentTimeMillis
     // A look-up right after the creation may reach a replica that does not know the execution yet, as a poll may
     const last = Math.min(

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Options from "../../internal/options.ts"
 import * as WebhookHub from "../../internal/webhooks/hub.ts"
 import * as Polling from "../../Polling.ts"
+import type { PollSchedule } from "../../RunSource.ts"
 import type { ExecutionSnapshot, PollParams, TelaDuration } from "../TelaExecution.ts"
 
 /** Converts a duration in either form. */
@@ -18,16 +19,25 @@ export const positive = (operation: string, parameter: string, input: TelaDurati
   Options.positive(operation, parameter, duration(input))
 
 /** Checks the parameters, and makes the policy. Polls are less frequent if a webhook is expected. */
-export const makePolicy = (operation: string, params: PollParams, isWebhookExpected: boolean) =>
-  Polling.makePolicy<ExecutionSnapshot>(operation, {
-    timeout: duration(params.pollingTimeout),
-    errorBudget: params.errorBudget,
-    notFoundGrace: duration(params.notFoundGrace),
-    retryAfterCeiling: duration(params.retryAfterCeiling),
-    ...(params.schedule === undefined
-      ? { pollInterval: duration(params.pollingInterval) }
-      : { schedule: params.schedule, pollInterval: params.pollingInterval as undefined })
-  }, isWebhookExpected ? defaultsWithWebhooks : defaults)
+export const makePolicy = (
+  operation: string,
+  params: PollParams,
+  isWebhookExpected: boolean,
+  polling: PollSchedule | undefined
+) =>
+  Polling.makePolicy<ExecutionSnapshot>(
+    operation,
+    {
+      timeout: duration(params.pollingTimeout),
+      errorBudget: params.errorBudget,
+      notFoundGrace: duration(params.notFoundGrace),
+      retryAfterCeiling: duration(params.retryAfterCeiling),
+      ...(params.schedule === undefined
+        ? { pollInterval: duration(params.pollingInterval) }
+        : { schedule: params.schedule, pollInterval: params.pollingInterval as undefined })
+    },
+    { ...(isWebhookExpected ? defaultsWithWebhooks : defaults), schedule: polling }
+  )
 
 const names = { pollInterval: "pollingInterval", timeout: "pollingTimeout" }
 const defaults = { pollInterval: 1000, timeout: Duration.minutes(1), names }

@@ -69,6 +69,10 @@ export const spanAttributes = ({ params, target: { applicationId, id, versionId 
     }).filter(([, value]) => value !== undefined)
   )
 
+/** What the executions of a target are made from: its application, its canvas in any version, or a version whose canvas is not named. */
+export const templateOf = ({ applicationId, id, versionId }: Target): string | undefined =>
+  applicationId ?? id ?? versionId
+
 /** A body of JSON. `parameter` names the caller's value from which it is made. */
 export const jsonBody = (operation: string, parameter: string, body: unknown) =>
   Effect.mapError(
