@@ -5,13 +5,12 @@ import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import type { RunRef } from "../internal/ref.ts"
 import { Clients } from "./clients.ts"
-import { UsageError } from "./errors.ts"
+import { Reported, UsageError } from "./errors.ts"
 import type * as RunStore from "../RunStore.ts"
-import { type Named } from "./names.ts"
-import { format } from "./refText.ts"
+import { last, type Named } from "./names.ts"
+import { format, parse } from "./refText.ts"
 import { Output } from "./output.ts"
 import { reportOne } from "./report.ts"
-import { Reported } from "./errors.ts"
 import { State } from "./state.ts"
 import * as Stop from "./stop.ts"
 
@@ -60,7 +59,17 @@ export const detached = ({ ref }: Named) =>
   Output.use(({ isJson, line }) => isJson ? Effect.void : line({ type: "created", ref }, format(ref)))
 
 /** Checks the flags of a create before its request. */
-export const check = Effect.fnUntraced(function*({ detach }: { readonly detach: boolean }) {
+export const check = Effect.fnUntraced(function*({ detach, key }: {
+  readonly detach: boolean
+  readonly key: Option.Option<string>
+}) {
+  if (Option.exists(key, (key) => key.trim() === "" || key === last || Option.isSome(parse(key)))) {
+    return yield* new UsageError({
+      message: `--key is ${
+        JSON.stringify(Option.getOrThrow(key))
+      }, which is no key. Give a word of your own, such as july.`
+    })
+  }
   if (detach && (yield* Clients).isEmulated) {
     return yield* new UsageError({
       message: "--detach and --emulator exclude each other: the emulator ends with the command. " +

@@ -49,11 +49,14 @@ export const lineOf = (error: unknown): Extract<Line, { readonly type: "error" }
     exitCode: exitCodes[outcome].code,
     outcome,
     error: failure,
-    ...(outcome === "stillRunning" && failure.ref !== undefined
+    ...(continues.has(outcome) && failure.ref !== undefined
       ? { resume: `canvas-runs wait ${format(failure.ref)}` }
       : undefined)
   }
 }
+
+/** The outcomes after which the run that they are about may continue. */
+const continues: ReadonlySet<Outcome> = new Set(["stillRunning", "auth", "limit", "provider", "local"])
 
 /** Describes an error as data. */
 export const failureOf = (error: unknown): Failure => {

@@ -227,6 +227,10 @@ describe("the store", () => {
       assert.strictEqual((yield* call(["get", ref.id], { env: elsewhere })).code, 2)
       yield* succeed(["get", ref.id, "--provider", "spine"], elsewhere)
       assert.strictEqual((yield* call(["get", "@last"], { env: elsewhere })).code, 2)
+      for (const key of [" ", "@last", "spine:run:1"]) {
+        const { code, stderr } = yield* call(["run", "Tides", "--key", key], { env: elsewhere })
+        assert.deepStrictEqual([code, /which is no key/.test(stderr)], [2, true])
+      }
     }).pipe(Effect.provide(server)))
 })
 

@@ -60,7 +60,7 @@ export const command = Command.make(
           } makes no run that can be looked up, so it takes no --detach and no --key.`
         })
       }
-      yield* Create.check({ detach })
+      yield* Create.check({ detach, key })
       const variables = yield* Variables.read(options)
       const output = yield* OutputSchema.read(schema)
       const target = yield* targetOf(options)

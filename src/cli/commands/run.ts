@@ -39,7 +39,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(
     function*({ blocks, detach, download, files, instructions, key, prompt, promptFile, template, ...options }) {
-      yield* Create.check({ detach })
+      yield* Create.check({ detach, key })
       const text = yield* Prompt.read(prompt, promptFile)
       const { spine } = yield* Clients.Clients
       const client = yield* spine
