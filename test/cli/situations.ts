@@ -583,7 +583,7 @@ const reports: ReadonlyArray<Omit<Situation, "command">> = [
   },
   {
     name: "a page that is a directory",
-    outcome: "badRequest",
+    outcome: "local",
     args: ({ directory }) => ["july", "--out", directory],
     before: [["run", "Tides", "--key", "july", ...fast]],
     told: /situation-/
