@@ -135,7 +135,12 @@ const overHttp = Effect.fnUntraced(function*(serve: Served, port: number) {
       disableLogger: true,
       disableListenLog: true
     })),
-    Layer.provide(NodeHttpServer.layer(createServer, { port, host: "127.0.0.1" })),
+    Layer.provide(NodeHttpServer.layer(createServer, {
+      port,
+      host: "127.0.0.1",
+      // A wait that is cut is repeated by its agent
+      gracefulShutdownTimeout: "2 seconds"
+    })),
     Layer.catchTag("ServeError", (error) =>
       Layer.effectDiscard(
         new LocalError({
