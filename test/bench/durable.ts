@@ -12,7 +12,7 @@ import type { Commands, Task, Usage } from "./durableChild.ts"
 import { type Benchmark, interleave, type Options, type Result, type Sample, sample, type Target } from "./measure.ts"
 
 /** How many polls a runner makes in a second, however many runs wait. */
-const pollsPerSecond = 500
+const pollsPerSecond = 1000
 
 /** The default of `Waits.layerSql`, in seconds. */
 const pollInterval = 5
@@ -89,22 +89,28 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
     const batch = quick ? 20 : 60
     const compared = quick ? 50 : 200
     const options = { outputBytes, pollInterval: parked / pollsPerSecond }
-    progress(`three processes with ${name}`)
+    progress(`four processes with ${name}`)
     const durable = yield* start({ contender: "durable", database: yield* database, ...options })
     const deferred = yield* start({ contender: "deferred", database: yield* database, ...options })
+    // Like the process of the completions, it has only the runs that wait
+    const waiting = yield* start({ contender: "durable", database: yield* database, ...options })
     const completions = yield* start({ contender: "completions", database: yield* database, ...options })
     return yield* Effect.promise(async () => {
-      for (const child of [durable, deferred]) {
+      const children = [durable, deferred, waiting, completions]
+      for (const child of children) {
         await child.ask("create", 50)
         await child.ask("end", 50)
       }
-      await durable.ask("window", settleSeconds)
-      const idleSeconds = quick ? 4 : 12
-      const [idle, idleDeferred, idleCompletions] = await Promise.all(
-        [durable, deferred, completions].map((child) => child.ask("window", idleSeconds))
-      ) as [Usage, Usage, Usage]
-      const emptyMemory = await durable.ask("memory")
-      const emptyDurable = await durable.ask("bytes")
+      const inAll = (seconds: number) => Promise.all(children.map((child) => child.ask("window", seconds)))
+      await inAll(settleSeconds)
+      const [idleDurable, idleDeferred, idle, idleCompletions] = await inAll(quick ? 4 : 12) as [
+        Usage,
+        Usage,
+        Usage,
+        Usage
+      ]
+      const emptyMemory = await waiting.ask("memory")
+      const empty = await waiting.ask("bytes")
       const emptyDeferred = await deferred.ask("bytes")
 
       progress(`${rounds} rounds of ${batch} workflows, by turns`)
@@ -117,26 +123,27 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
         ours: async () => {
           const parts = await run(durable)
           batches.push(parts)
-          return net(idle, "cpu", ...parts)
+          return net(idleDurable, "cpu", ...parts)
         },
         theirs: async () => net(idleDeferred, "cpu", ...await run(deferred))
       })
 
+      durable.kill()
       progress(`${parked} workflows that wait, and ${parked} runs without workflows`)
-      const [created] = await Promise.all([durable.ask("create", parked), completions.ask("create", parked)])
+      const [created] = await Promise.all([waiting.ask("create", parked), completions.ask("create", parked)])
       const createdDeferred = await deferred.ask("create", compared)
       const [settled, settledDeferred] = await Promise.all([
-        durable.ask("window", settleSeconds),
+        waiting.ask("window", settleSeconds),
         deferred.ask("window", settleSeconds),
         completions.ask("window", settleSeconds)
       ])
-      const memory = await durable.ask("memory")
+      const memory = await waiting.ask("memory")
       const windows: Array<Usage> = []
       const seconds = Math.max(4, options.pollInterval)
       const bareWindows: Array<Usage> = []
       // At the same time, so that other programs on the machine disturb both alike
       for (let round = 0; round < 2 * rounds - 1; round++) {
-        const both = await Promise.all([durable.ask("window", seconds), completions.ask("window", seconds)])
+        const both = await Promise.all([waiting.ask("window", seconds), completions.ask("window", seconds)])
         windows.push(both[0])
         bareWindows.push(both[1])
       }
@@ -144,14 +151,13 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
         sample(windows.map((window) => net(idle, "cpu", window) / window.polls))
       const perPoll = { ours: cpuPerPoll(idle, windows), theirs: cpuPerPoll(idleCompletions, bareWindows) }
       progress("the end of the runs")
-      const ended = await durable.ask("end", parked)
+      const ended = await waiting.ask("end", parked)
       const endedDeferred = await deferred.ask("end", compared)
-      const full = await durable.ask("bytes")
+      const full = await waiting.ask("bytes")
       const fullDeferred = await deferred.ask("bytes")
-      const all = parked + rounds * batch
-      const size = (of: "all" | "own") => (full[of] - emptyDurable[of]) / all
+      const size = (of: "all" | "own") => (full[of] - empty[of]) / parked
       const sizeDeferred = (fullDeferred.all - emptyDeferred.all) / (compared + rounds * batch)
-      const rowsLeft = await durable.ask("purge")
+      const rowsLeft = await waiting.ask("purge")
 
       const sum = (count: keyof Usage) => windows.reduce((sum, window) => sum + window[count], 0)
       /** Rounded, because the idle process was not measured for exactly as long. */
@@ -163,7 +169,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
         const polls = batches[round]!.reduce((sum, part) => sum + part.polls, 0) - batch
         return (cpu - polls * perPoll.ours.median) / batch
       }))
-      const waiting = `${parked} waiting runs on one runner, ${name}`
+      const runner = `${parked} waiting runs on one runner, ${name}`
       return [
         row(`statements of canvas-runs per poll of a waiting run, ${name}`, "statements", countPerPoll("own"), {
           atMost: 0
@@ -222,7 +228,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
         ),
         row(`rows of canvas-runs after a purge, ${name}`, "rows", one(rowsLeft), { atMost: 0 }),
         row(
-          `${waiting}: memory of the process`,
+          `${runner}: memory of the process`,
           "MiB",
           one(memory.rss / 2 ** 20),
           undefined,
@@ -231,7 +237,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
           } before the runs, with ${mebibytes(emptyMemory.rss)} of the process.`
         ),
         row(
-          `${waiting}: CPU time`,
+          `${runner}: CPU time`,
           "% of a core",
           one(sum("cpu") / sum("seconds") / 1e4),
           undefined,
@@ -242,7 +248,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
           }.`
         ),
         row(
-          `${waiting}: statements`,
+          `${runner}: statements`,
           "per second",
           one(sum("statements") / sum("seconds")),
           undefined,

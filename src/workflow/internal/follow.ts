@@ -1,7 +1,6 @@
 /** Polls the runs of many waits with one loop, and hands each result to the workflow that awaits it. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -75,7 +74,6 @@ export const follow = <P extends AnyProvider>(
   ended: (wait: Wait) => Effect.Effect<void>
 ): Effect.Effect<void, never, ProviderServices<P> | WorkflowEngine.WorkflowEngine> =>
   Effect.scoped(Effect.gen(function*() {
-    const context = yield* Effect.context<ProviderServices<P>>()
     const clock = yield* Clock.Clock
     const byName = new Map(providers.map((provider) => [provider.name, provider]))
     const timeoutOf = ({ deadline }: Wait): Duration.Duration => {
@@ -93,11 +91,12 @@ export const follow = <P extends AnyProvider>(
       ))
     /** The waits whose workflow was interrupted. Some of them may not have been polled yet. */
     const stopped = new WeakSet<Wait>()
+    // The fiber of a poll has the services of this one. Providing them again would copy all services of the program at each poll
     const knownSourceOf = (wait: Wait) =>
-      Effect.provideContext(
-        guarded(wait.ref, () => byName.get(wait.ref.provider)!.source(wait.ref)),
-        context as Context.Context<unknown>
-      )
+      guarded(wait.ref, () => byName.get(wait.ref.provider)!.source(wait.ref)) as Effect.Effect<
+        RunSource.Any,
+        BadRequestError
+      >
     const sourceOf = (wait: Wait): Effect.Effect<RunSource.Any, BadRequestError> =>
       stopped.has(wait) ? Effect.fail(interrupted) : knownSourceOf(wait)
     const rows = new Map<Wait, Loop<RunSource.Any, never, never>>()

@@ -35,7 +35,10 @@ export const guarded = <R>(
     Effect.map((source): RunSource.Any => {
       const retrieve = Effect.suspend(() => source.retrieve).pipe(
         // The poll loop calls `classify` again, outside this guard
-        Effect.tap((answer) => Effect.sync(() => phaseOf(source, answer))),
+        Effect.map((answer) => {
+          phaseOf(source, answer)
+          return answer
+        }),
         Effect.catchDefect(failed)
       )
       // Neither a spread, which drops the methods of a class, nor `Object.create`, after which each poll is slower, because V8 learns a new
