@@ -212,7 +212,9 @@ const say = (report: Report, wallMillis: number): string =>
     ...report.untested.map((promise) => `promise ${promise} was never tested`),
     `${report.seeds} seeds, ${report.requests} requests, ${
       Math.round(Duration.toHours(report.virtualMillis))
-    } virtual hours in ${(wallMillis / 1000).toFixed(1)} s (${(wallMillis / report.seeds).toFixed(1)} ms per seed)`,
+    } virtual hours in ${(wallMillis / 1000).toFixed(1)} s (${(wallMillis / report.seeds).toFixed(1)} ms per seed, ${
+      Math.round(Duration.toHours(report.virtualMillis) / (wallMillis / 60_000))
+    } virtual hours per minute on one core)`,
     `${report.seeds - report.failures.length} passed, ${report.failures.length} failed`
   ].join("\n")
 
