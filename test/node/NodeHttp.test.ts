@@ -278,7 +278,7 @@ describe("TLS and HTTP/2", () => {
       )
       assert.match(
         error.message,
-        /for another host\. Check the base URL\..*connect: { ca, servername } to NodeHttp\.layer,.*NODE_EXTRA_CA_CERTS/
+        /for another host\. Check the base URL\..*connect: { ca, servername } to NodeHttp\.layer, or renew it/
       )
     }))
 

@@ -27,7 +27,7 @@ export default class PlainSummary implements Reporter {
     }
     process.on("exit", () => {
       process.stdout.write(
-        `${notes.join("")}${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`
+        `${notes.join("")}${skipped > 0 ? `${skipped} skipped\n` : ""}${passed} passed, ${failed} failed\n`
       )
     })
   }
