@@ -10,7 +10,7 @@ import { inspect } from "node:util"
 import type { Observer } from "./observer.ts"
 import type { PolicyPlan } from "./plan.ts"
 import { type Exchange, maxExchanges } from "./provider.ts"
-import type { Element, Follower, History, Process } from "./scenario.ts"
+import { canvasId, type Element, type Follower, type History, type Process } from "./scenario.ts"
 import * as Reading from "./reading.ts"
 
 /** The promises. Their numbers are those of the documentation. */
@@ -591,7 +591,8 @@ const judgeCreation = (court: Court, process: Process, cursor: Cursor, interrupt
       ...(outcome.requestId === undefined ? undefined : { requestId: outcome.requestId }),
       ...(plan.api === "tela" || plan.truth.estimate === undefined
         ? undefined
-        : { estimatedDurationMs: plan.truth.estimate })
+        : { estimatedDurationMs: plan.truth.estimate }),
+      template: plan.api === "spine" ? "auto" : canvasId
     }
     check(10, isSame(ref, expected), () => `the ref is ${inspect(ref)} instead of ${inspect(expected)}`)
   }

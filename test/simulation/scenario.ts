@@ -304,7 +304,7 @@ const spineOptions = (stage: Stage): Spine.WaitOptions => {
   }
 }
 
-const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
+export const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 
 const Output = Schema.Struct({ answer: Schema.String, score: Schema.Number })
 
