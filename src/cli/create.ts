@@ -13,6 +13,7 @@ import { Output } from "./output.ts"
 import { reportOne } from "./report.ts"
 import { State } from "./state.ts"
 import * as Stop from "./stop.ts"
+import { sayResume } from "./waiting.ts"
 
 /** The flags of a command that creates a run. */
 export const flags = {
@@ -31,10 +32,28 @@ export const once = Effect.fnUntraced(function*<E, R>(
   given: Option.Option<string>,
   create: RunStore.Create<{ readonly ref: RunRef }, E, R>
 ) {
-  const { line, note } = yield* Output
   const { isEmulated } = yield* Clients
   const store = yield* (yield* State).open
   const key = Option.isSome(given) ? given.value : isEmulated ? "emulated" : yield* newKey
+  return yield* Effect.onInterrupt(
+    onceWith(store, key, create),
+    // A stop waits for the create. Then the store has its run
+    () =>
+      Effect.ignore(
+        Effect.flatMap(store.get(key), (entry) =>
+          entry !== undefined && "ref" in entry && entry.ref !== undefined
+            ? sayResume([{ key, ref: entry.ref }])
+            : Effect.void)
+      )
+  )
+})
+
+const onceWith = Effect.fnUntraced(function*<E, R>(
+  store: RunStore.Service,
+  key: string,
+  create: RunStore.Create<{ readonly ref: RunRef }, E, R>
+) {
+  const { line, note } = yield* Output
   const earlier = yield* store.get(key)
   const ref = yield* Stop.whileCreating(store.runOnce(key, create)).pipe(
     Effect.catchTag("CreateOutcomeUnknownError", (error) =>

@@ -56,12 +56,14 @@ export const waitOf = ({ pollInterval, timeout }: {
 
 /** Says how to continue if the wait for runs is interrupted. */
 export const resumable = <A, E, R>(runs: ReadonlyArray<Named>, wait: Effect.Effect<A, E, R>) =>
-  Effect.onInterrupt(wait, () =>
-    Effect.gen(function*() {
-      const { isJson, line, note } = yield* Output
-      if ((yield* Clients).isEmulated) return yield* note("\nStopped. The emulator ended, and the run with it.")
-      const command = `canvas-runs wait ${runs.map(({ ref }) => format(ref)).join(" ")}`
-      const continues = runs.length === 1 ? "The run continues" : "The runs continue"
-      yield* note(`\nStopped waiting. ${continues}. Wait again with:\n  ${command}`)
-      if (isJson) yield* Effect.ignore(line({ type: "resume", refs: runs.map(({ ref }) => ref), command }, ""))
-    }))
+  Effect.onInterrupt(wait, () => sayResume(runs))
+
+/** Says that a wait stopped, and how to continue. */
+export const sayResume = Effect.fnUntraced(function*(runs: ReadonlyArray<Named>) {
+  const { isJson, line, note } = yield* Output
+  if ((yield* Clients).isEmulated) return yield* note("\nStopped. The emulator ended, and the run with it.")
+  const command = `canvas-runs wait ${runs.map(({ ref }) => format(ref)).join(" ")}`
+  const continues = runs.length === 1 ? "The run continues" : "The runs continue"
+  yield* note(`\nStopped waiting. ${continues}. Wait again with:\n  ${command}`)
+  if (isJson) yield* Effect.ignore(line({ type: "resume", refs: runs.map(({ ref }) => ref), command }, ""))
+})

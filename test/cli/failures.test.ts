@@ -64,10 +64,12 @@ const call = (args: ReadonlyArray<string>, { env, output, stdin = "", stop, stop
     return { outcome, ...text }
   }).pipe(Effect.scoped)
 
-/** Waits until the server has an execution to do. */
+/** Waits until a server has a create to answer. */
 const requested = Effect.gen(function*() {
+  const spine = yield* SpineEmulator.SpineEmulator
   const tela = yield* TelaEmulator.TelaEmulator
-  yield* until(Effect.map(tela.requests, (requests) => requests.some(({ method }) => method === "POST")))
+  const requests = Effect.map(Effect.all([spine.requests, tela.requests]), (requests) => requests.flat())
+  yield* until(Effect.map(requests, (requests) => requests.some(({ method }) => method === "POST")))
 })
 
 const fault = (...faults: ReadonlyArray<Fault.Fault>) =>
@@ -126,7 +128,7 @@ const schema = Effect.runSync(
   Effect.cached(
     call(["schema"], { env: {} }).pipe(
       Effect.map(({ stdout }) => validate(stdout)),
-      Effect.provide(TelaEmulator.layer())
+      Effect.provide([SpineEmulator.layer(), TelaEmulator.layer()])
     )
   )
 )

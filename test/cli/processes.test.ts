@@ -193,19 +193,25 @@ describe.skipIf(!linux)("on a terminal", () => {
           const applied: Array<number> = []
           let text = ""
           let seen = 0
+          let isStopped = false
           child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
             text += chunk
             Effect.runSync(emulation.terminal.display(chunk))
             const next = sizes[applied.length]
             // Several frames of each size
-            if (next === undefined || !/run[^]*run/.test(text.slice(seen))) return
+            if (!/run[^]*run/.test(text.slice(seen))) return
+            if (next === undefined) {
+              // A second Ctrl-C would end the process at once
+              if (isStopped || !/running[^]*running/.test(text.slice(seen))) return
+              isStopped = true
+              child.stdin!.write("\u0003")
+              return
+            }
             seen = text.length
             applied.push(next)
             const [terminal] = /\/dev\/\S+/.exec(text)!
             spawnSync("stty", ["-F", terminal, "cols", String(next)])
-            void Effect.runPromise(emulation.resize(next, 30)).then(() =>
-              next === 80 ? child.stdin!.end("\u0003") : undefined
-            )
+            void Effect.runPromise(emulation.resize(next, 30))
           })
           child.once("error", reject)
           child.once("close", () => resolve(applied))

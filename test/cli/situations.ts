@@ -227,10 +227,18 @@ const runs: ReadonlyArray<Omit<Situation, "command">> = [
     told: /canvas-runs wait spine:run:/
   },
   {
+    name: "Ctrl-C during the create",
+    outcome: "interrupted",
+    args: [slow],
+    faults: [Fault.on(Fault.answerLate("300 millis"), "POST")],
+    stopAt: "request",
+    told: /canvas-runs wait spine:run:/
+  },
+  {
     name: "a terminal that is closed",
     outcome: "hangup",
     args: [slow],
-    stopAt: /: (?:running|created)/,
+    stopAt: /Created/,
     told: /canvas-runs wait spine:run:/
   },
   {
