@@ -14,8 +14,11 @@ const runAll = async (files: ReadonlyArray<string>): Promise<void> => {
   const write = process.stdout.write
   for (const file of files) {
     let output = ""
-    process.stdout.write = (chunk: string | Uint8Array) => {
+    process.stdout.write = (chunk: string | Uint8Array, ...rest: ReadonlyArray<unknown>) => {
       output += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk)
+      // A program may wait until its text is written
+      const written = rest.find((argument) => typeof argument === "function")
+      if (written !== undefined) process.nextTick(written)
       return true
     }
     const error = await import(file).then(() => undefined, String)
