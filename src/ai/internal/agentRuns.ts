@@ -138,8 +138,8 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
       run_id: runId,
       status: "running",
       message:
-        `Nothing was cancelled: ${title} has no call that cancels a run. The run continues and is billed. You need not wait ` +
-        `for it: ${name}_result returns its output whenever it has ended.`
+        `Nothing was cancelled: ${title} has no call that cancels a run. A run that has not ended continues and is billed. You ` +
+        `need not wait for it: ${name}_result returns its output whenever it has ended.`
     })
   }
   return self
