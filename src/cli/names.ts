@@ -71,6 +71,12 @@ export const keyOf = Effect.fnUntraced(function*({ key, ref }: Named) {
   return entries.findLast((entry) => "ref" in entry && format(entry.ref).toLowerCase() === name)?.key
 }, Effect.orElseSucceed(() => undefined))
 
+/** Waits for a run, and then marks it in the store as finished, if the store has it. */
+export const tracked = Effect.fnUntraced(function*<A, E, R>(run: Named, wait: Effect.Effect<A, E, R>) {
+  const key = yield* keyOf(run)
+  return key === undefined ? yield* wait : yield* (yield* (yield* State).open).track(key, wait)
+})
+
 const named = (entry: RunStore.Entry): Effect.Effect<Named, UsageError | CreateOutcomeUnknownError> => {
   const { key } = entry
   switch (entry._tag) {

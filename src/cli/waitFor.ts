@@ -8,12 +8,12 @@ import { Reported } from "./errors.ts"
 import { together } from "./exitCode.ts"
 import { end, type Ended, follow, type Wait } from "./follow.ts"
 import type { Check } from "./outputSchema.ts"
-import { keyOf, type Named } from "./names.ts"
+import { keyOf, type Named, tracked } from "./names.ts"
 import { format } from "./refText.ts"
 import { Output } from "./output.ts"
 import * as Progress from "./progress.ts"
 import { reportOne } from "./report.ts"
-import { State } from "./state.ts"
+import type { State } from "./state.ts"
 import { resumable } from "./waiting.ts"
 
 /** How to wait, and what to do with the result. */
@@ -68,8 +68,7 @@ const waitForOne = Effect.fnUntraced(function*<R>(
     )
     yield* print(run, yield* options.check?.(ended) ?? Effect.succeed(ended), options)
   })
-  if (run.key === undefined) return yield* wait
-  return yield* (yield* (yield* State).open).track(run.key, wait)
+  return yield* tracked(run, wait)
 })
 
 /** Prints the output of a run, and downloads its files. */

@@ -250,6 +250,11 @@ describe("watch", () => {
         ended.map((line) => line.type === "run" ? line.key : "").sort(),
         ["august", "july"]
       )
+      const entries = yield* succeed(["list"], env)
+      assert.deepStrictEqual(
+        entries.map((line) => line.type === "entry" && line.state),
+        ["Finished", "Finished"]
+      )
     }).pipe(Effect.provide(CombinedEmulatorServer.layer({ spine: { speed: 2000 } }))))
 
   it.live("has the exit code of a run that failed, and shows the others", () =>

@@ -90,6 +90,8 @@ describe("canvas-runs report", () => {
       assert.strictEqual(code, 0, stderr)
       assert.match(stdout, /<span class="pill completed|<span class="pill succeeded/)
       assert.match(stdout, /<h2>(Timeline|Blocks)<\/h2>/)
+      const [entry] = linesOf(yield* call(["list", "--json"], { env }))
+      assert.isTrue(entry?.type === "entry" && entry.state === "Finished")
       // A run that has ended needs no wait
       const again = yield* call(["report", "@last", "--wait"], { env })
       assert.match(again.stdout, /<h2>Blocks<\/h2>/)

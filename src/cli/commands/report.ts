@@ -14,7 +14,7 @@ import * as Clients from "../clients.ts"
 import { UsageError } from "../errors.ts"
 import { follow, type Wait } from "../follow.ts"
 import * as Name from "../name.ts"
-import { type Named, resolve } from "../names.ts"
+import { type Named, resolve, tracked } from "../names.ts"
 import { Output, type RunLine } from "../output.ts"
 import * as Progress from "../progress.ts"
 import { format } from "../refText.ts"
@@ -59,7 +59,9 @@ export const command = Command.make(
           message: "An execution of Tela has no files to download. Leave out --download."
         })
       }
-      const history = wait ? yield* Waiting.resumable([named], watch(named, Waiting.waitOf(options))) : undefined
+      const history = wait
+        ? yield* Waiting.resumable([named], tracked(named, watch(named, Waiting.waitOf(options))))
+        : undefined
       const shared = { title: Option.getOrUndefined(title), ref: named.ref }
       yield* Written.write(
         named,

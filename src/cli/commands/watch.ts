@@ -10,7 +10,7 @@ import { Reported, UsageError } from "../errors.ts"
 import { together } from "../exitCode.ts"
 import { follow, type Wait } from "../follow.ts"
 import * as Name from "../name.ts"
-import { type Named, resolve } from "../names.ts"
+import { type Named, resolve, tracked } from "../names.ts"
 import { format } from "../refText.ts"
 import { Output, type RunLine } from "../output.ts"
 import * as Progress from "../progress.ts"
@@ -44,7 +44,7 @@ export const command = Command.make(
         Progress.make(named),
         (show) =>
           Effect.forEach(named, (run) =>
-            watch(run, Waiting.waitOf(options), show, canvasOf).pipe(
+            tracked(run, watch(run, Waiting.waitOf(options), show, canvasOf)).pipe(
               Effect.as("success" as const),
               Effect.catch((error) => reportOne(run.key ?? format(run.ref), error))
             ), { concurrency: "unbounded" })
