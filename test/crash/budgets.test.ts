@@ -7,6 +7,7 @@ import { Budget } from "canvas-runs"
 import { onMovedClock } from "../support/clock.ts"
 import { addresses, clients } from "../support/databases.ts"
 import { estimate, kills, limit, processes, runsBeforeKill } from "./budget/limits.ts"
+import { bundled } from "../support/programs.ts"
 import { size } from "../support/size.ts"
 import { until } from "../support/until.ts"
 import { type Ended, start } from "./process.ts"
@@ -17,6 +18,7 @@ const spending = (kind: keyof typeof addresses) =>
   onMovedClock((pass) =>
     Effect.gen(function*() {
       const address = yield* addresses[kind]
+      const program = yield* bundled(new URL("budget/worker.ts", import.meta.url))
       yield* Effect.gen(function*() {
         const sql = yield* SqlClient.SqlClient
         const budget = yield* Budget.Budget
@@ -28,7 +30,7 @@ const spending = (kind: keyof typeof addresses) =>
           Effect.gen(function*() {
             const ended = yield* Deferred.make<Ended>()
             const worker = start(
-              new URL("budget/worker.ts", import.meta.url),
+              program,
               [kind, address, account, `${runs}`],
               (end) => Deferred.doneUnsafe(ended, Effect.succeed(end))
             )

@@ -14,6 +14,7 @@ import { RunRef } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+import { bundled } from "../support/programs.ts"
 import { type Ended, start } from "./process.ts"
 
 export interface Options {
@@ -55,6 +56,7 @@ export const crash = (options: Options) =>
     const emulator = yield* SpineEmulator.SpineEmulator
     const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
     const root = yield* fs.makeTempDirectoryScoped({ prefix: "crash-" })
+    const program = yield* bundled(new URL("worker.ts", import.meta.url))
     const tally = { kills: 0, planned: 0, starts: 0, ambiguous: 0, attached: 0 }
     const lost = new Set<string>()
     const duplicated = new Set<string>()
@@ -97,7 +99,7 @@ export const crash = (options: Options) =>
         tally.starts++
         const ended = yield* Deferred.make<Ended>()
         const worker = start(
-          new URL("worker.ts", import.meta.url),
+          program,
           [directory, baseUrl, ...keys],
           (end) => Deferred.doneUnsafe(ended, Effect.succeed(end))
         )

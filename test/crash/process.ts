@@ -1,10 +1,5 @@
 /** Processes to kill. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { tmpdir } from "node:os"
-import { fileURLToPath } from "node:url"
-
-/** Half of the CPU time of a short process is spent on compiling what it loads. */
-export const env = { ...process.env, NODE_COMPILE_CACHE: `${tmpdir()}/canvas-runs-examples` }
 
 /** The exit of a process, and its output. */
 export interface Ended {
@@ -14,20 +9,18 @@ export interface Ended {
   readonly errors: string
 }
 
-/** Starts a program. */
+/** Starts a bundled program. */
 export const start = (
-  file: URL,
+  file: string,
   args: ReadonlyArray<string>,
   onEnd: (ended: Ended) => void
 ): ChildProcess => {
   const worker = spawn(process.execPath, [
-    "--conditions=canvas-runs:source",
     "--disable-warning=ExperimentalWarning",
-    fileURLToPath(file),
+    file,
     ...args
   ], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env
+    stdio: ["ignore", "pipe", "pipe"]
   })
   let output = ""
   let errors = ""

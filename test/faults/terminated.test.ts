@@ -6,7 +6,13 @@ import { RunStore } from "canvas-runs"
 import { spawn } from "node:child_process"
 import type * as http from "node:http"
 import { fileURLToPath } from "node:url"
+import { afterAll } from "vitest"
+import { bundle } from "../support/programs.ts"
 import { serve } from "../support/servers.ts"
+
+const directory = fileURLToPath(new URL(".", import.meta.url))
+const programs = await bundle([`${directory}/terminated.ts`], directory)
+afterAll(programs.remove)
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
@@ -48,9 +54,8 @@ const terminated = (
         Deferred.doneUnsafe(arrived, Effect.succeed(response))
       })
     })
-    const file = fileURLToPath(new URL("./terminated.ts", import.meta.url))
     const args = [mode, baseUrl, directory, String(options.requestTimeout ?? 60_000)]
-    const child = spawn(process.execPath, ["--conditions=canvas-runs:source", file, ...args], {
+    const child = spawn(process.execPath, [programs.path("terminated.ts"), ...args], {
       stdio: ["ignore", "pipe", "pipe"]
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))

@@ -2,9 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { fork } from "node:child_process"
-import { fileURLToPath } from "node:url"
-import { env } from "../crash/process.ts"
 import { addresses } from "../support/databases.ts"
+import { bundled } from "../support/programs.ts"
 import { size } from "../support/size.ts"
 
 interface Report {
@@ -13,13 +12,13 @@ interface Report {
 }
 
 /** Runs `count` processes that start their creates at the same moment. */
-const processes = (count: number, ...args: ReadonlyArray<string>) =>
-  Effect.promise(() => {
-    const children = Array.from({ length: count }, () =>
-      fork(fileURLToPath(new URL("process.ts", import.meta.url)), args, {
-        execArgv: ["--conditions=canvas-runs:source", "--disable-warning=ExperimentalWarning"],
-        env
-      }))
+const processes = Effect.fnUntraced(function*(count: number, ...args: ReadonlyArray<string>) {
+  const program = yield* bundled(new URL("process.ts", import.meta.url))
+  return yield* Effect.promise(() => {
+    const children = Array.from(
+      { length: count },
+      () => fork(program, args, { execArgv: ["--disable-warning=ExperimentalWarning"] })
+    )
     let ready = 0
     return Promise.all(children.map((child) =>
       new Promise<Report>((resolve, reject) => {
@@ -41,12 +40,12 @@ const processes = (count: number, ...args: ReadonlyArray<string>) =>
         )
         child.on(
           "exit",
-          (code) =>
-            code === 0 ? resolve({ created, refs }) : reject(new Error(`a process ended with ${code}`))
+          (code) => code === 0 ? resolve({ created, refs }) : reject(new Error(`a process ended with ${code}`))
         )
       })
     ))
   })
+})
 
 const count = size(2, 3)
 

@@ -9,6 +9,7 @@ import { Fault, TelaEmulator, Timeline } from "canvas-runs/testing"
 import * as TelaEmulatorServer from "canvas-runs/testing/TelaEmulatorServer"
 import { Data, Deferred, Effect, FileSystem, Layer, Random } from "effect"
 import * as SqlClient from "effect/sql/SqlClient"
+import { bundled } from "../../support/programs.ts"
 import { type Ended, start } from "../process.ts"
 import { canvasId, inputsOf, ways } from "./inputs.ts"
 
@@ -53,6 +54,7 @@ export const crash = (options: Options) =>
     const { baseUrl } = yield* TelaEmulatorServer.TelaEmulatorServer
     const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({ prefix: "batch-" })
     const filename = `${directory}/batch.db`
+    const program = yield* bundled(new URL("worker.ts", import.meta.url))
     const inputs = inputsOf(options.inputs)
     const tally = { kills: 0, starts: 0, attached: 0, freed: 0 }
 
@@ -92,7 +94,7 @@ export const crash = (options: Options) =>
       const millis = yield* Random.nextIntBetween(0, 30)
       const args = [filename, baseUrl, `${options.inputs}`, options.isReconciling ? "yes" : "no"]
       const worker = start(
-        new URL("worker.ts", import.meta.url),
+        program,
         args,
         (end) => Deferred.doneUnsafe(ended, Effect.succeed(end))
       )

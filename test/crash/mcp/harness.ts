@@ -7,15 +7,14 @@
  */
 import { Data, Effect, FileSystem, Layer } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { NodeSqlite } from "canvas-runs/node"
 import { RunRef } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
 import { Fault, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
 import { requestOf } from "../../ai/client.ts"
+import { bundled } from "../../support/programs.ts"
 import * as Random from "../../support/random.ts"
-import { env } from "../process.ts"
 
 export interface Options {
   readonly kills: number
@@ -57,15 +56,11 @@ interface Answer {
   readonly result?: any
 }
 
-const start = (home: string, baseUrl: string, onAnswer: () => void): Server => {
-  const child = spawn(process.execPath, [
-    "--conditions=canvas-runs:source",
-    fileURLToPath(new URL("../../../src/cli/process.ts", import.meta.url)),
-    "mcp"
-  ], {
+const start = (program: string, home: string, baseUrl: string, onAnswer: () => void): Server => {
+  const child = spawn(process.execPath, [program, "mcp"], {
     stdio: ["pipe", "pipe", "pipe"],
     env: {
-      ...env,
+      ...process.env,
       XDG_STATE_HOME: home,
       SPINE_API_KEY: "sk_spine_test",
       TELA_API_KEY: "tela_test",
@@ -117,6 +112,7 @@ export const crash = (options: Options) =>
     const spine = yield* SpineEmulator.SpineEmulator
     const tela = yield* TelaEmulator.TelaEmulator
     const home = yield* fs.makeTempDirectoryScoped({ prefix: "crash-mcp-" })
+    const program = yield* bundled(new URL("../../../src/cli/process.ts", import.meta.url))
     const tally = { kills: 0, tasks: 0, decided: 0 }
     const lost = new Set<string>()
     const doubled = new Set<string>()
@@ -219,7 +215,7 @@ export const crash = (options: Options) =>
         const saw = (event: typeof plan) => {
           if (plan === event && ++seen === count) setTimeout(() => server.child.kill("SIGKILL"), millis)
         }
-        const server: Server = start(home, baseUrl, () => saw("answer"))
+        const server: Server = start(program, home, baseUrl, () => saw("answer"))
         onCreate = () => saw("create")
         if (plan === "start") setTimeout(() => server.child.kill("SIGKILL"), millis)
         const working = Promise.all(keys.filter((key) => !done.has(key)).map((key) => work(server, key)))
