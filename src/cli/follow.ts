@@ -7,18 +7,21 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { join } from "node:path"
 import * as Polling from "../Polling.ts"
 import * as Run from "../Run.ts"
+import * as FileName from "../internal/files/fileName.ts"
+import type { RunRef } from "../internal/ref.ts"
 import { runFailed } from "../internal/runFailed.ts"
 import type { BadRequestError, DownloadError, RequestError, RunFailedError, WatchError } from "../RunError.ts"
 import type * as RunSource from "../RunSource.ts"
 import type * as Spine from "../spine/index.ts"
 import type * as Tela from "../tela/index.ts"
 import { type ClientError, Clients } from "./clients.ts"
-import { UsageError } from "./errors.ts"
+import { StillRunningError, UsageError } from "./errors.ts"
 import { type Named } from "./names.ts"
 import { format } from "./refText.ts"
-import { jsonOf, type ResultLine, type RunLine } from "./output.ts"
+import { jsonOf, Output, type ResultLine, type RunLine } from "./output.ts"
 
 /** How long to wait, and how often to poll. */
 export interface Wait {
@@ -171,3 +174,26 @@ export const end = <E, R>(states: Stream.Stream<State, E, R>): Effect.Effect<End
     Stream.runLast(states),
     (last) => Option.getOrUndefined(last)?.ended ?? Effect.die("a stream of states ended before its run")
   )
+
+/** Returns the outcome of a run. One that has not ended is a `StillRunningError`. */
+export const endedNow = Effect.fnUntraced(function*(named: Named) {
+  const { ended, line } = yield* (yield* follow(named)).state
+  return yield* ended ?? Effect.fail(
+    new StillRunningError({
+      message: `The run ${format(named.ref)} has not ended: its status is ${line.status}.`,
+      ref: named.ref
+    })
+  )
+})
+
+/** Downloads the files of a run that has ended. */
+export const download = Effect.fnUntraced(function*(ref: RunRef, ended: Ended, directory: string) {
+  const { line, note } = yield* Output
+  const files = yield* ended.download(directory)
+  if (files.length === 0) yield* note("The run produced no files.")
+  for (const { name, path } of files) yield* line({ type: "file", ref, name, path }, path)
+})
+
+/** Returns the folder for the files of one run among several, in a directory. */
+export const folderOf = (name: string) => (directory: string): string =>
+  join(directory, FileName.writable(name.replaceAll(/[/:]/g, "-"), "run"))

@@ -90,7 +90,7 @@ const subcommands: ReadonlyArray<{
   {
     name: "list",
     description: "Lists the runs of the store",
-    load: () => import("./commands/list.ts").then(({ command }) => command)
+    load: () => import("./commands/store.ts").then(({ list }) => list)
   },
   {
     name: "attach",

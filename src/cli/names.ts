@@ -3,6 +3,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Argument from "effect/cli/Argument"
+import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import type { RunRef } from "../internal/ref.ts"
 import type * as RunStore from "../RunStore.ts"
@@ -26,6 +28,20 @@ const kinds = { spine: "run", tela: "execution" } as const
 export const providers = ["spine", "tela"] as const
 
 export type Provider = keyof typeof kinds
+
+/** The argument that names a run. */
+export const argument = Argument.String("run").pipe(
+  Argument.withDescription("The ref, the id or the key of a run, or @last")
+)
+
+/** One run or more. */
+export const several = argument.pipe(Argument.variadic({ min: 1 }))
+
+/** The flag that goes with an id. */
+export const provider = Flag.Literals("provider", providers).pipe(
+  Flag.withDescription("The provider of an id that the store does not know"),
+  Flag.optional
+)
 
 /** Finds the run that a name means. A ref needs no store. An id that the store does not know needs its provider. */
 export const resolve = Effect.fnUntraced(function*(name: string, provider: Option.Option<Provider>) {

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import { RunRef } from "../internal/ref.ts"
 import type * as Screen from "../picture/Screen.ts"
 import { LocalError } from "./errors.ts"
+import { format } from "./refText.ts"
 
 const Named = {
   /** The key of the run in the store, if it has one. */
@@ -238,3 +239,11 @@ const reasonOf = (cause: unknown): string => {
   const inner = (cause as { readonly cause?: unknown }).cause ?? cause
   return inner instanceof globalThis.Error ? inner.message : String(inner)
 }
+
+/** Describes the state of a run in one line. */
+export const describe = ({ errors = [], key, progress, ref, status }: RunLine): string =>
+  [
+    `${key ?? format(ref)}: ${status}`,
+    ...(progress === undefined ? [] : [`${progress.completed}/${progress.total} tasks`]),
+    ...errors
+  ].join(", ")

@@ -2,25 +2,23 @@ import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Clients from "../clients.ts"
-import { download } from "../download.ts"
-import { endedNow } from "../ended.ts"
-import * as Name from "../name.ts"
-import { resolve } from "../names.ts"
+import { download, endedNow } from "../follow.ts"
+import * as Names from "../names.ts"
 
 export const command = Command.make(
   "download",
   {
-    run: Name.argument,
+    run: Names.argument,
     directory: Argument.String("directory").pipe(
       Argument.withDescription("Where the files go. The default is the current directory"),
       Argument.withDefault(".")
     ),
-    provider: Name.provider,
+    provider: Names.provider,
     ...Clients.flags
   },
   Effect.fnUntraced(
     function*({ directory, provider, run }) {
-      const named = yield* resolve(run, provider)
+      const named = yield* Names.resolve(run, provider)
       yield* download(named.ref, yield* endedNow(named), directory)
     },
     (effect, options) => Effect.provide(effect, Clients.layer(options))

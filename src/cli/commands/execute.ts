@@ -2,20 +2,35 @@ import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { fileFromPath } from "../../tela/TelaFile.ts"
 import type * as Tela from "../../tela/index.ts"
 import * as Clients from "../clients.ts"
 import * as Create from "../create.ts"
 import { UsageError } from "../errors.ts"
+import { readJson } from "../files.ts"
 import { textOf } from "../follow.ts"
 import { jsonOf, Output } from "../output.ts"
 import * as OutputSchema from "../outputSchema.ts"
-import * as Variables from "../variables.ts"
 import { waitFor } from "../waitFor.ts"
 import * as Waiting from "../waiting.ts"
 
 const mode = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
+
+const variablesFlag = Flag.String("var").pipe(
+  Flag.withMetavar("NAME=VALUE"),
+  Flag.withDescription(
+    "A variable: NAME=TEXT, or NAME=@FILE for a file, or NAME=@@TEXT for text that begins with @; may be repeated"
+  ),
+  Flag.atLeast(0)
+)
+
+const variablesFileFlag = Flag.Path("vars-file", { pathType: "file", mustExist: true }).pipe(
+  Flag.withDescription("A file with a JSON object of variables. A --var of the same name wins"),
+  Flag.optional
+)
 
 export const command = Command.make(
   "execute",
@@ -36,8 +51,8 @@ export const command = Command.make(
       Flag.withDescription("The environment whose version to execute, such as staging"),
       Flag.optional
     ),
-    variables: Variables.flag,
-    variablesFile: Variables.fileFlag,
+    variables: variablesFlag,
+    variablesFile: variablesFileFlag,
     tags: Flag.String("tag").pipe(Flag.withDescription("A tag of the execution; may be repeated"), Flag.atLeast(0)),
     async: mode("async", "Create an execution that can be looked up, and wait for it. This is the default"),
     sync: mode("sync", "Execute in one request of a few minutes at most. It cannot be resumed"),
@@ -61,7 +76,7 @@ export const command = Command.make(
         })
       }
       yield* Create.check({ detach, key })
-      const variables = yield* Variables.read(options)
+      const variables = yield* readVariables(options)
       const output = yield* OutputSchema.read(schema)
       const target = yield* targetOf(options)
       const client = yield* (yield* Clients.Clients).tela
@@ -154,3 +169,29 @@ const unresumable = <A, E, R>(execution: Effect.Effect<A, E, R>) =>
     execution,
     () => Output.use(({ note }) => note("\nStopped. The execution cannot be resumed, and may be billed."))
   )
+
+/** Reads the variables: `--var name=text`, `--var name=@file`, and a file of JSON. Files are uploaded when the execution is created. */
+const readVariables = Effect.fnUntraced(function*({ variables, variablesFile }: {
+  readonly variables: ReadonlyArray<string>
+  readonly variablesFile: Option.Option<string>
+}) {
+  const base = Option.isNone(variablesFile) ? {} : yield* readJson(variablesFile.value)
+  if (!Predicate.isObject(base)) {
+    return yield* new UsageError({ message: `The file ${Option.getOrThrow(variablesFile)} holds no JSON object.` })
+  }
+  const entries = yield* Effect.forEach(
+    variables,
+    Effect.fnUntraced(function*(text) {
+      const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
+      if (name === undefined || value === undefined) {
+        return yield* new UsageError({ message: `--var ${JSON.stringify(text)} is not NAME=VALUE.` })
+      }
+      const isFile = value.startsWith("@") && !value.startsWith("@@")
+      return [name, isFile ? yield* fileFromPath(value.slice(1)) : value.replace(/^@@/, "@")] as const
+    })
+  )
+  const names = entries.map(([name]) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) return yield* new UsageError({ message: `--var ${twice} was given twice.` })
+  return { ...base, ...Object.fromEntries<unknown>(entries) }
+})

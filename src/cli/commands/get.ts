@@ -2,17 +2,15 @@ import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Clients from "../clients.ts"
 import { follow } from "../follow.ts"
-import * as Name from "../name.ts"
-import { resolve } from "../names.ts"
-import { Output } from "../output.ts"
-import { describe } from "../text.ts"
+import * as Names from "../names.ts"
+import { describe, Output } from "../output.ts"
 
 export const command = Command.make(
   "get",
-  { run: Name.argument, provider: Name.provider, ...Clients.flags },
+  { run: Names.argument, provider: Names.provider, ...Clients.flags },
   Effect.fnUntraced(function*({ provider, run, ...options }) {
     const { line } = yield* Output
-    const followed = yield* Effect.provide(Effect.flatMap(resolve(run, provider), follow), Clients.layer(options))
+    const followed = yield* Effect.provide(Effect.flatMap(Names.resolve(run, provider), follow), Clients.layer(options))
     const state = yield* followed.state
     yield* line(state.line, describe(state.line))
   })

@@ -5,19 +5,17 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Terminal from "effect/Terminal"
 import * as Picture from "../../picture/Picture.ts"
-import { canvasOf } from "../canvas.ts"
 import * as Clients from "../clients.ts"
 import { StillRunningError, UsageError } from "../errors.ts"
-import * as Name from "../name.ts"
-import { resolve } from "../names.ts"
+import * as Names from "../names.ts"
 import { Output } from "../output.ts"
 import { format } from "../refText.ts"
-import * as Written from "../written.ts"
+import * as Document from "../document.ts"
 
 export const command = Command.make(
   "graph",
   {
-    run: Name.argument,
+    run: Names.argument,
     format: Flag.Literals("format", ["text", "mermaid", "svg"]).pipe(
       Flag.withDescription("The form of the picture. The default follows the ending of --out, and is text without it"),
       Flag.optional
@@ -30,13 +28,13 @@ export const command = Command.make(
       Flag.withDescription("The colours of svg"),
       Flag.withDefault("auto" as const)
     ),
-    out: Written.flag,
-    provider: Name.provider,
+    out: Document.flag,
+    provider: Names.provider,
     ...Clients.flags
   },
   Effect.fnUntraced(
     function*({ direction, format: chosen, out, provider, run: name, theme }) {
-      const named = yield* resolve(name, provider)
+      const named = yield* Names.resolve(name, provider)
       if (named.ref.provider !== "spine") {
         return yield* new UsageError({
           message: `${format(named.ref)} has no graph: an execution of Tela has no blocks. See "canvas-runs report".`
@@ -44,7 +42,7 @@ export const command = Command.make(
       }
       const spine = yield* (yield* Clients.Clients).spine
       const run = yield* spine.runs.retrieve(named.ref)
-      const { canvas, tasks } = yield* canvasOf(spine, run)
+      const { canvas, tasks } = yield* Document.canvasOf(spine, run)
       if (canvas === undefined) {
         const message = `The run ${format(named.ref)} has no canvas: its status is ${run.status}.`
         return yield* run.status === "running"
@@ -58,7 +56,7 @@ export const command = Command.make(
         ? Picture.mermaid(canvas, { direction })
         : Picture.rows(canvas, yield* spaceOf(out)).map((row) => `${row}\n`).join("")
       if (text === "") yield* (yield* Output).note("The canvas has no blocks yet.")
-      yield* Written.write(named, out, text)
+      yield* Document.write(named, out, text)
     },
     (effect, options) => Effect.provide(effect, Clients.layer(options))
   )

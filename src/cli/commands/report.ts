@@ -9,23 +9,21 @@ import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as History from "../../picture/History.ts"
 import * as Report from "../../picture/Report.ts"
-import { canvasOf } from "../canvas.ts"
 import * as Clients from "../clients.ts"
 import { UsageError } from "../errors.ts"
 import { follow, type Wait } from "../follow.ts"
-import * as Name from "../name.ts"
-import { type Named, resolve, tracked } from "../names.ts"
+import * as Names from "../names.ts"
 import { Output, type RunLine } from "../output.ts"
 import * as Progress from "../progress.ts"
 import { format } from "../refText.ts"
 import * as Waiting from "../waiting.ts"
-import * as Written from "../written.ts"
+import * as Document from "../document.ts"
 
 export const command = Command.make(
   "report",
   {
-    run: Name.argument,
-    out: Written.flag,
+    run: Names.argument,
+    out: Document.flag,
     title: Flag.String("title").pipe(
       Flag.withDescription("The title of the page. The default is the name of the canvas"),
       Flag.optional
@@ -41,13 +39,13 @@ export const command = Command.make(
       ),
       Flag.withDefault(false)
     ),
-    provider: Name.provider,
+    provider: Names.provider,
     ...Waiting.flags,
     ...Clients.flags
   },
   Effect.fnUntraced(
     function*({ download, out, provider, run, title, wait, ...options }) {
-      const named = yield* resolve(run, provider)
+      const named = yield* Names.resolve(run, provider)
       const { provider: of } = named.ref
       if (of !== "spine" && of !== "tela") {
         return yield* new UsageError({
@@ -60,10 +58,10 @@ export const command = Command.make(
         })
       }
       const history = wait
-        ? yield* Waiting.resumable([named], tracked(named, watch(named, Waiting.waitOf(options))))
+        ? yield* Waiting.resumable([named], Names.tracked(named, watch(named, Waiting.waitOf(options))))
         : undefined
       const shared = { title: Option.getOrUndefined(title), ref: named.ref }
-      yield* Written.write(
+      yield* Document.write(
         named,
         out,
         of === "tela" ? yield* ofTela(named, shared) : yield* ofSpine(named, out, download, { ...shared, history })
@@ -87,7 +85,7 @@ export const command = Command.make(
 
 /** Waits for the end of a run, and returns what it saw of its blocks. */
 const watch = Effect.fnUntraced(
-  function*(named: Named, wait: Wait) {
+  function*(named: Names.Named, wait: Wait) {
     const show = yield* Progress.make([named])
     const history = yield* Ref.make<History.History | undefined>(undefined)
     const followed = yield* follow(named)
@@ -113,20 +111,20 @@ const readCanvas = Effect.fnUntraced(
   Effect.orElseSucceed(() => undefined)
 )
 
-const ofTela = Effect.fnUntraced(function*({ ref }: Named, options: Report.ReportOptions) {
+const ofTela = Effect.fnUntraced(function*({ ref }: Names.Named, options: Report.ReportOptions) {
   const source = yield* (yield* (yield* Clients.Clients).tela).source(ref)
   return Report.tela((yield* source.retrieve).value, options)
 })
 
 const ofSpine = Effect.fnUntraced(function*(
-  { ref }: Named,
+  { ref }: Names.Named,
   out: Option.Option<string>,
   download: Option.Option<string>,
   options: Report.SpineReportOptions
 ) {
   const spine = yield* (yield* Clients.Clients).spine
   const run = yield* spine.runs.retrieve(ref)
-  const read = yield* canvasOf(spine, run)
+  const read = yield* Document.canvasOf(spine, run)
   const path = yield* Path.Path
   const { line } = yield* Output
   // Paths in a page start at its directory

@@ -1,19 +1,18 @@
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Clients from "../clients.ts"
-import { endedNow } from "../ended.ts"
-import * as Name from "../name.ts"
-import { resolve } from "../names.ts"
+import { endedNow } from "../follow.ts"
+import * as Names from "../names.ts"
 import { Output } from "../output.ts"
 import * as OutputSchema from "../outputSchema.ts"
 
 export const command = Command.make(
   "result",
-  { run: Name.argument, provider: Name.provider, schema: OutputSchema.flag, ...Clients.flags },
+  { run: Names.argument, provider: Names.provider, schema: OutputSchema.flag, ...Clients.flags },
   Effect.fnUntraced(
     function*({ provider, run, schema }) {
       const { check } = yield* OutputSchema.read(schema)
-      const ended = yield* Effect.flatMap(endedNow(yield* resolve(run, provider)), check)
+      const ended = yield* Effect.flatMap(endedNow(yield* Names.resolve(run, provider)), check)
       const { line } = yield* Output
       yield* line(ended.line, ended.text)
     },

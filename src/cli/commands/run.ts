@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
@@ -6,15 +7,27 @@ import * as FileInput from "../../FileInput.ts"
 import { BlockType, Template } from "../../spine/SpineSchema.ts"
 import * as Clients from "../clients.ts"
 import * as Create from "../create.ts"
-import * as Prompt from "../prompt.ts"
+import { UsageError } from "../errors.ts"
+import { readText } from "../files.ts"
 import { waitFor } from "../waitFor.ts"
 import * as Waiting from "../waiting.ts"
+
+/** The prompt: an argument, a file or standard input. */
+const promptArgument = Argument.String("prompt").pipe(
+  Argument.withDescription("The instruction, or - for standard input"),
+  Argument.optional
+)
+
+const promptFlag = Flag.Path("prompt-file", { pathType: "file", mustExist: true }).pipe(
+  Flag.withDescription("A file with the instruction"),
+  Flag.optional
+)
 
 export const command = Command.make(
   "run",
   {
-    prompt: Prompt.argument,
-    promptFile: Prompt.flag,
+    prompt: promptArgument,
+    promptFile: promptFlag,
     template: Flag.Literals("template", Template.literals).pipe(
       Flag.withDescription("The kind of result. The default is auto"),
       Flag.optional
@@ -40,7 +53,7 @@ export const command = Command.make(
   Effect.fnUntraced(
     function*({ blocks, detach, download, files, instructions, key, prompt, promptFile, template, ...options }) {
       yield* Create.check({ detach, key })
-      const text = yield* Prompt.read(prompt, promptFile)
+      const text = yield* readPrompt(prompt, promptFile)
       const { spine } = yield* Clients.Clients
       const client = yield* spine
       const named = yield* Create.once(
@@ -70,3 +83,21 @@ export const command = Command.make(
     { command: "canvas-runs run --prompt-file july.md --key july --detach", description: "Create it, and wait later" }
   ])
 )
+
+/** Reads the prompt. */
+const readPrompt = Effect.fnUntraced(function*(prompt: Option.Option<string>, file: Option.Option<string>) {
+  if (Option.isSome(prompt) && Option.isSome(file)) {
+    return yield* new UsageError({ message: "A prompt and --prompt-file were both given. Leave one of them out." })
+  }
+  const text = Option.isSome(prompt) && prompt.value !== "-"
+    ? prompt.value
+    : Option.isSome(prompt)
+    ? yield* readText("-")
+    : Option.isSome(file)
+    ? yield* readText(file.value)
+    : yield* new UsageError({
+      message: "There is no prompt. Give it as an argument, with --prompt-file FILE, or - for standard input."
+    })
+  if (text.trim() === "") return yield* new UsageError({ message: "The prompt is blank. No request was made." })
+  return text
+})

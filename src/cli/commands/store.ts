@@ -1,4 +1,4 @@
-/** The commands that change the store: attach, forget, purge and reconcile. */
+/** The commands about the store: list, attach, forget, purge and reconcile. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
@@ -7,23 +7,58 @@ import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import type * as RunStore from "../../RunStore.ts"
 import * as Clients from "../clients.ts"
-import { entryLine } from "../entry.ts"
 import { Reported, UsageError } from "../errors.ts"
 import { together } from "../exitCode.ts"
-import * as Name from "../name.ts"
-import { resolve } from "../names.ts"
-import { Output } from "../output.ts"
+import * as Names from "../names.ts"
+import { type Line, Output } from "../output.ts"
+import { format } from "../refText.ts"
 import { reportOne } from "../report.ts"
 import { State } from "../state.ts"
 import * as Waiting from "../waiting.ts"
+
+export const list = Command.make(
+  "list",
+  {
+    state: Flag.Literals("state", ["Creating", "Unknown", "Created", "Finished", "Refused"]).pipe(
+      Flag.withDescription("Only the entries in this state"),
+      Flag.optional
+    ),
+    provider: Flag.Literals("provider", Names.providers).pipe(
+      Flag.withDescription("Only the runs of this provider"),
+      Flag.optional
+    )
+  },
+  Effect.fnUntraced(function*({ provider, state }) {
+    const { line, note } = yield* Output
+    const { directory, open } = yield* State
+    const entries = yield* (yield* open).list({
+      state: Option.getOrUndefined(state),
+      provider: Option.getOrUndefined(provider)
+    })
+    if (entries.length === 0) yield* note(`There is no such entry in the store ${yield* directory}.`)
+    const width = Math.max(...entries.map(({ key }) => key.length))
+    for (const entry of entries) {
+      const { line: data, text } = entryLine(entry, width)
+      yield* line(data, text)
+    }
+  })
+).pipe(
+  Command.withExamples([
+    { command: "canvas-runs list --state Created", description: "The runs that nobody has waited for to the end" },
+    {
+      command: "canvas-runs list --json | jq -r 'select(.state == \"Unknown\").key'",
+      description: "Keys to decide about"
+    }
+  ])
+)
 
 const key = Argument.String("key").pipe(Argument.withDescription("A key of the store"))
 
 export const attach = Command.make(
   "attach",
-  { key, run: Name.argument, provider: Name.provider },
+  { key, run: Names.argument, provider: Names.provider },
   Effect.fnUntraced(function*({ key, provider, run }) {
-    const { ref } = yield* resolve(run, provider)
+    const { ref } = yield* Names.resolve(run, provider)
     yield* (yield* (yield* State).open).attach(key, ref)
     yield* printEntry(key)
   })
@@ -146,3 +181,20 @@ const printEntry = Effect.fnUntraced(function*(key: string) {
   const { line: data, text } = entryLine(entry)
   yield* line(data, text)
 })
+
+/** Describes an entry as data and as text. `width` is that of the keys. */
+const entryLine = (entry: RunStore.Entry, width = 0): { readonly line: Line; readonly text: string } => {
+  const { _tag: state, key } = entry
+  const time = entry.intendedAt === undefined ? "" : new Date(entry.intendedAt).toISOString()
+  return {
+    line: {
+      type: "entry",
+      key,
+      state,
+      ...("ref" in entry ? { ref: entry.ref } : undefined),
+      ...(entry.intendedAt === undefined ? undefined : { intendedAt: entry.intendedAt }),
+      ...("finishedAt" in entry ? { finishedAt: entry.finishedAt } : undefined)
+    },
+    text: [key.padEnd(width), state.padEnd(8), time, "ref" in entry ? format(entry.ref) : ""].join("  ").trimEnd()
+  }
+}

@@ -1,8 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Clients from "../clients.ts"
-import * as Name from "../name.ts"
-import { resolve } from "../names.ts"
+import * as Names from "../names.ts"
 import * as OutputSchema from "../outputSchema.ts"
 import { waitFor } from "../waitFor.ts"
 import * as Waiting from "../waiting.ts"
@@ -10,8 +9,8 @@ import * as Waiting from "../waiting.ts"
 export const command = Command.make(
   "wait",
   {
-    runs: Name.several,
-    provider: Name.provider,
+    runs: Names.several,
+    provider: Names.provider,
     download: Waiting.download,
     schema: OutputSchema.flag,
     ...Waiting.flags,
@@ -20,7 +19,7 @@ export const command = Command.make(
   Effect.fnUntraced(function*({ download, provider, runs, schema, ...options }) {
     const { check } = yield* OutputSchema.read(schema)
     // All names are checked before the first wait
-    const named = yield* Effect.forEach(runs, (run) => resolve(run, provider))
+    const named = yield* Effect.forEach(runs, (run) => Names.resolve(run, provider))
     yield* Effect.provide(waitFor(named, { ...Waiting.waitOf(options), download, check }), Clients.layer(options))
   })
 ).pipe(

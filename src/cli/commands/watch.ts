@@ -9,30 +9,28 @@ import * as Clients from "../clients.ts"
 import { Reported, UsageError } from "../errors.ts"
 import { together } from "../exitCode.ts"
 import { follow, type Wait } from "../follow.ts"
-import * as Name from "../name.ts"
-import { type Named, resolve, tracked } from "../names.ts"
+import * as Names from "../names.ts"
 import { format } from "../refText.ts"
-import { Output, type RunLine } from "../output.ts"
+import { describe, Output, type RunLine } from "../output.ts"
 import * as Progress from "../progress.ts"
 import { reportOne } from "../report.ts"
-import { describe } from "../text.ts"
 import * as Waiting from "../waiting.ts"
 
 export const command = Command.make(
   "watch",
   {
-    runs: Name.several,
+    runs: Names.several,
     graph: Flag.Boolean("graph").pipe(
       Flag.withDescription("Show the blocks of each canvas, too, as the run builds it"),
       Flag.withDefault(false)
     ),
-    provider: Name.provider,
+    provider: Names.provider,
     ...Waiting.flags,
     ...Clients.flags
   },
   Effect.fnUntraced(
     function*({ graph, provider, runs, ...options }) {
-      const named = yield* Effect.forEach(runs, (run) => resolve(run, provider))
+      const named = yield* Effect.forEach(runs, (run) => Names.resolve(run, provider))
       const other = graph ? named.find(({ ref }) => ref.provider !== "spine") : undefined
       if (other !== undefined) {
         return yield* new UsageError({
@@ -44,7 +42,7 @@ export const command = Command.make(
         Progress.make(named),
         (show) =>
           Effect.forEach(named, (run) =>
-            tracked(run, watch(run, Waiting.waitOf(options), show, canvasOf)).pipe(
+            Names.tracked(run, watch(run, Waiting.waitOf(options), show, canvasOf)).pipe(
               Effect.as("success" as const),
               Effect.catch((error) => reportOne(run.key ?? format(run.ref), error))
             ), { concurrency: "unbounded" })
@@ -65,7 +63,7 @@ export const command = Command.make(
 
 /** Shows the states of one run, with `--json` as data, and prints the last one. */
 const watch = Effect.fnUntraced(function*(
-  run: Named,
+  run: Names.Named,
   wait: Wait,
   show: Progress.Show,
   canvasOf: (line: RunLine) => Effect.Effect<Canvas | undefined, never, Clients.Clients>

@@ -1,9 +1,10 @@
-/** Writes a document, such as a picture, to a file or to standard output. */
+/** What pictures and reports share: the canvas of a run, and where a document is written. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import type * as Spine from "../spine/index.ts"
 import { LocalError } from "./errors.ts"
 import type { Named } from "./names.ts"
 import { Output } from "./output.ts"
@@ -29,3 +30,12 @@ export const write = Effect.fnUntraced(function*(named: Named, out: Option.Optio
   )
   yield* line({ type: "file", ref: named.ref, name: path.basename(out.value), path: out.value }, out.value)
 })
+
+/** The canvas and the tasks of a run, if it has a canvas yet. The first polls of a run may lack it. */
+export const canvasOf = (
+  { canvases }: Spine.Service,
+  { canvas_id = "" }: Spine.Run
+) =>
+  canvas_id === ""
+    ? Effect.succeed({ canvas: undefined, tasks: undefined })
+    : Effect.all({ canvas: canvases.getDag(canvas_id), tasks: canvases.getTasks(canvas_id) }, { concurrency: 2 })
