@@ -80,8 +80,9 @@ const against = (
   ours: Sample,
   peer: string,
   theirs: Sample,
-  atMost: number
-): Result => ({ ...row(measure, unit, ours, { peer, atMost }), peers: { [peer]: theirs } })
+  atMost: number,
+  note?: string
+): Result => ({ ...row(measure, unit, ours, { peer, atMost }, note), peers: { [peer]: theirs } })
 
 const costs = (name: string, database: Effect.Effect<string>, { parked, progress, quick }: Options) =>
   Effect.gen(function*() {
@@ -203,7 +204,10 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
           perPoll.ours,
           "runs.completions",
           perPoll.theirs,
-          1.1
+          1.1,
+          `Without the CPU time of the idle process, ${
+            (idle.cpu / idle.seconds / 1e4).toFixed(1)
+          } % of a core, which varies by more than all polls together take.`
         ),
         against(
           `CPU of create and end, without polls, ${name}`,
@@ -211,7 +215,11 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
           cpuPerRun,
           "Activity and DurableDeferred",
           sample(perBatch.theirs.values.map((cpu) => cpu / batch)),
-          1.3
+          1.3,
+          `It has ${
+            statements("own").toFixed(1)
+          } statements more than its peer: the claim and the ref of the create, the wait, and the end of both. They ` +
+            "are what keeps a second run from being created."
         ),
         row(
           `storage of a finished run with an output of ${outputBytes} bytes, ${name}`,
