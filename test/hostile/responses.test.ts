@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import * as Random from "../support/random.ts"
+import { size } from "../support/size.ts"
 import {
   answered,
   anyJson,
@@ -132,7 +133,7 @@ const mutated = (draw: Random.Draw, answers: ReadonlyArray<Recorded>): ReadonlyA
   })
 }
 
-const seeds = 40
+const seeds = size(15, 40)
 
 describe("any response of a provider", () => {
   endpoints.forEach(({ call, name }, index) => {

@@ -4,11 +4,12 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Fault, Timeline, type WebhookDelivery } from "canvas-runs/testing"
 import * as Random from "../support/random.ts"
+import { size } from "../support/size.ts"
 import { type Arrival, executeTela, outcome, spineSecret, start, world } from "./support.ts"
 
 vi.mock("../../src/internal/webhooks/hmac.ts", () => import("../support/syncHmac.ts"))
 
-const seeds = 200
+const seeds = size(100, 200)
 const batch = 50
 const runsPerSeed = 3
 const interval = 60_000
