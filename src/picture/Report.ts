@@ -153,7 +153,8 @@ export const spine = (run: Run, options?: SpineReportOptions): string => {
  *
  * **Details**
  *
- * The snapshot is what `execution.watch` emits. Duration, cost and tokens are those of the provider's answer, if it has them.
+ * The snapshot is what `execution.watch` emits. Cost and tokens are those of the provider's answer, if it has them.
+ * The duration is the time from `createdAt` to `updatedAt`.
  *
  * **Example** (An execution that succeeded)
  *
@@ -168,7 +169,11 @@ export const spine = (run: Run, options?: SpineReportOptions): string => {
  *   output: { answer: "Twice a day" },
  *   task: undefined,
  *   requestId: undefined,
- *   raw: { outputContent: { information: { duration: 1500, input_tokens: 20, output_tokens: 5 } } }
+ *   raw: {
+ *     createdAt: "2026-11-26T10:00:00.000Z",
+ *     updatedAt: "2026-11-26T10:00:01.500Z",
+ *     outputContent: { information: { input_tokens: 20, output_tokens: 5 } }
+ *   }
  * }, { title: "Tides" })
  *
  * console.log(html.includes("Twice a day"), html.includes("1.5 s")) // => true true
@@ -187,7 +192,6 @@ export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): str
     const count = member(information, name)
     return [title, typeof count === "number" ? numberOf(count) : ""]
   }
-  const duration = member(information, "duration")
   const cost = member(information, "cost")
   const files = member(member(execution.raw, "inputContent", "input_content"), "files")
   const { output } = execution
@@ -198,7 +202,8 @@ export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): str
     id: execution.id,
     fallbackTitle: execution.task?.name ?? "",
     facts: [
-      ["Duration", typeof duration === "number" ? formatMillis(duration) : elapsedOf(execution.raw)],
+      // The provider's answer also has `information.duration`, whose unit is not documented
+      ["Duration", elapsedOf(execution.raw)],
       ["Cost", typeof cost === "number" ? `$${numberOf(cost)}` : ""],
       tokens("input_tokens", "Input tokens"),
       tokens("output_tokens", "Output tokens"),

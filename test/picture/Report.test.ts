@@ -248,7 +248,9 @@ describe("Report.tela", () => {
           inputContent: {
             files: [{ name: "tides.pdf", url: "https://x.example/tides?signature=secret", type: "file" }]
           },
-          outputContent: { information: { duration: 1500, cost: 0.0123, input_tokens: 12_000, output_tokens: 5 } }
+          createdAt: "2026-11-26T10:00:00.000Z",
+          updatedAt: "2026-11-26T10:00:01.500Z",
+          outputContent: { information: { duration: 9, cost: 0.0123, input_tokens: 12_000, output_tokens: 5 } }
         }
       }),
       { title: "Tides" }
@@ -260,7 +262,7 @@ describe("Report.tela", () => {
     assert.notInclude(html, "secret")
   })
 
-  it("takes the duration from the times of the run, if the provider reports no other", () => {
+  it("takes the duration from the times of the run, because the unit of the provider's own is not documented", () => {
     const raw = { created_at: "2026-11-26T10:00:00Z", updated_at: "2026-11-26T10:01:05Z" }
     assert.deepStrictEqual(textsOf(Report.tela(execution({ raw })), "dd"), ["1 min 05 s"])
     for (const raw of [null, undefined, "x", 5, [], { outputContent: 5 }, { createdAt: "x", updatedAt: {} }]) {
