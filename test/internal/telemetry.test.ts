@@ -370,9 +370,12 @@ describe("a run is counted as created once and a wait as ended once", () => {
         Layer.provideMerge(Waits.layerMemory({ providers: [SpineWorkflow.provider] })),
         Layer.provideMerge(engine)
       )
+      const payload = { key: "a", params: { prompt: "x" } }
       const counts = yield* counted(
         spine(takes("10 minutes"), () => Effect.void).pipe(
-          Effect.andThen(finish(SpineWorkflow.Run.execute({ key: "a", params: { prompt: "x" } }))),
+          // Returns when the workflow has started. The id of its execution is a hash, which takes real time
+          Effect.andThen(SpineWorkflow.Run.execute(payload, { discard: true })),
+          Effect.andThen(finish(SpineWorkflow.Run.execute(payload))),
           Effect.provide(durable)
         )
       )
