@@ -1,14 +1,17 @@
 /** Runs an example as several runners of a cluster, with a database and an emulator beside them. */
-import { ConfigProvider, Console, Deferred, Effect } from "effect"
+import { ConfigProvider, Console, Data, Deferred, Effect } from "effect"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 import { spawn } from "node:child_process"
 import { databaseUrl, freePort } from "./postgres.ts"
 
+/** The runner ended before it listened, for example because another program took its port. */
+class NotListening extends Data.TaggedError("NotListening")<{ readonly code: number | null }> {}
+
 /** Starts the file as a runner, and returns its process when it listens. */
 const start = Effect.fnUntraced(function*(file: string, env: NodeJS.ProcessEnv) {
   const port = yield* freePort
-  const isListening = yield* Deferred.make<void>()
+  const isListening = yield* Deferred.make<void, NotListening>()
   const runner = yield* Effect.acquireRelease(
     Effect.sync(() => {
       // The condition with which the repository resolves "canvas-runs" to its sources
@@ -17,16 +20,19 @@ const start = Effect.fnUntraced(function*(file: string, env: NodeJS.ProcessEnv) 
         env: { ...process.env, ...env },
         stdio: ["ignore", "pipe", "inherit"]
       })
+      let output = ""
       child.stdout.on("data", (chunk) => {
-        if (String(chunk).includes("Listening on")) Deferred.doneUnsafe(isListening, Effect.void)
+        output += String(chunk)
+        if (output.includes("Listening on")) Deferred.doneUnsafe(isListening, Effect.void)
       })
+      child.once("exit", (code) => Deferred.doneUnsafe(isListening, Effect.fail(new NotListening({ code }))))
       return child
     }),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
   yield* Deferred.await(isListening)
   return runner
-})
+}, Effect.retry({ times: 3 }))
 
 /** Starts `count` runners of the file. `use` is given an effect that kills one of them. */
 export const withRunners = <E>(

@@ -88,7 +88,7 @@ const run = (
       const child = execFile(
         process.execPath,
         [...argumentsOf(file)],
-        { cwd: root, env: environment(env), timeout: 120_000 },
+        { cwd: root, env: environment(env), timeout: 300_000 },
         (_, stdout, stderr) => resolve({ code: child.exitCode, ...unmarked(stdout), stderr })
       )
     })
@@ -104,7 +104,7 @@ const linesOf = async (file: string, argumentsOf?: typeof fromSource): Promise<R
 
 const uuid = "[0-9a-f]{8}-[0-9a-f-]{27}"
 
-describe.concurrent("examples", { timeout: 180_000 }, () => {
+describe.concurrent("examples", { timeout: 360_000 }, () => {
   it("01-first-run prints the result and the files", async () => {
     const lines = await linesOf("01-first-run.ts", fromSource)
     assert.strictEqual(lines[0], "# Compare three vector databases")
