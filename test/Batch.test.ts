@@ -1,24 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Stream } from "effect"
-import { HttpClient } from "effect/http"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { Batch, Budget, RunError, RunRef, RunStore, Spine } from "canvas-runs"
-import { answering } from "./support/http.ts"
+import { Batch, Budget, RunError, RunRef, RunStore } from "canvas-runs"
+import { noAnswer, refusedWith } from "./support/creates.ts"
 
 const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
 
-const refusal = (status: number) =>
-  Spine.make({ apiKey: Redacted.make("sk_spine_answered"), retry: Schedule.recurs(0) }).pipe(
-    Effect.provideService(HttpClient.HttpClient, answering(() => new Response("{}", { status })).client),
-    Effect.orDie,
-    Effect.flatMap(({ runs }) => runs.create({ prompt: "x" }))
-  )
-
 const about = (ref: RunRef.RunRef) => ({ ref, message: "test", attempts: 1, elapsed: Duration.zero })
-
-const fields = { operation: "runs.create", attempts: 1, elapsed: Duration.zero, message: "test" }
-const noAnswer = new RunError.CreateOutcomeUnknownError({ ...fields, cause: new Error("no answer") })
 
 /** A provider in memory that counts the runs of each input, and says how each create and each run ends. */
 const provider = () => {
@@ -29,8 +18,8 @@ const provider = () => {
     create: (
       input: string
     ): Effect.Effect<{ readonly ref: RunRef.RunRef }, RunError.CreateError | RunError.CreateOutcomeUnknownError> => {
-      if (input.startsWith("refused")) return refusal(400)
-      if (input.startsWith("limited")) return refusal(429)
+      if (input.startsWith("refused")) return refusedWith(400)
+      if (input.startsWith("limited")) return refusedWith(429)
       if (input.startsWith("lost")) return Effect.fail(noAnswer)
       return Effect.sync(() => {
         runs.set(input, (runs.get(input) ?? 0) + 1)
@@ -109,7 +98,7 @@ describe("Batch.run", () => {
       const none = yield* Effect.provide(Budget.Budget, Budget.layerMemory({ limit: 0 }))
       const create = (input: string) => {
         const status = refusals.find((status) => input === `${status}`)
-        return status === undefined ? none.create(options.create(input), { estimate: 1 }) : refusal(status)
+        return status === undefined ? none.create(options.create(input), { estimate: 1 }) : refusedWith(status)
       }
       const keys = [...refusals.map(String), "good-1"]
       const first = yield* all(Batch.run(keys, { ...options, create }))

@@ -1,12 +1,11 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Layer, Redacted, Schedule, type Scope } from "effect"
-import { HttpClient } from "effect/http"
+import { Deferred, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { Budget, RunError, RunRef, RunStore, Spine } from "canvas-runs"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import { onMovedClock } from "./support/clock.ts"
+import { noAnswer, refusedWith } from "./support/creates.ts"
 import { databases } from "./support/databases.ts"
-import { answering } from "./support/http.ts"
 import { failure } from "./support/results.ts"
 import { opening, testing } from "./support/storages.ts"
 import { until } from "./support/until.ts"
@@ -26,21 +25,6 @@ const ledgers: { readonly [name: string]: Effect.Effect<Open, never, Scope.Scope
 const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
 
 const creating = (id: string) => Effect.succeed({ ref: refOf(id) })
-
-/** A create that the provider refuses, so that surely no run exists. */
-const refused = Spine.make({ apiKey: Redacted.make("sk_spine_answered"), retry: Schedule.recurs(0) }).pipe(
-  Effect.provideService(HttpClient.HttpClient, answering(() => new Response("{}", { status: 400 })).client),
-  Effect.orDie,
-  Effect.flatMap(({ runs }) => runs.create({ prompt: "x" }))
-)
-
-const noAnswer = new RunError.CreateOutcomeUnknownError({
-  operation: "runs.create",
-  attempts: 1,
-  elapsed: Duration.zero,
-  message: "test",
-  cause: new Error("no answer")
-})
 
 for (const [name, ledger] of Object.entries(ledgers)) {
   describe(`a Budget on ${name}`, () => {
@@ -90,7 +74,7 @@ for (const [name, ledger] of Object.entries(ledgers)) {
         Effect.gen(function*() {
           const budget = yield* open({ limit: 100 })
           assert.instanceOf(
-            failure(yield* Effect.exit(budget.create(refused, { estimate: 10 }))),
+            failure(yield* Effect.exit(budget.create(refusedWith(400), { estimate: 10 }))),
             RunError.BadRequestError
           )
           assert.deepInclude(yield* budget.status(), { reserved: 0 })
@@ -130,6 +114,28 @@ for (const [name, ledger] of Object.entries(ledgers)) {
           yield* pass("1 minute")
           assert.deepInclude(yield* budget.status(), { reserved: 0 })
           yield* budget.create(creating("1"), { estimate: 100 })
+        })
+    )
+
+    test(
+      "counts the run of a process that ended during its create, once the program has found it",
+      (open, pass) =>
+        Effect.gen(function*() {
+          const budget = yield* open({ limit: 100, createTimeout: "1 hour" })
+          const started = yield* Deferred.make<void>()
+          const created = Effect.andThen(Deferred.succeed(started, undefined), Effect.never)
+          yield* Effect.forkDetach(budget.create(created, { estimate: 40 }))
+          yield* Deferred.await(started)
+          yield* pass("1 hour")
+          const ref = refOf("found")
+          yield* budget.track(ref, Effect.succeed({ price: 50 }), ({ price }) => price)
+          assert.deepInclude(yield* budget.status(), { spent: 0, reserved: 0 })
+
+          yield* budget.create(Effect.succeed({ ref }), { estimate: 40 })
+          yield* pass("2 hours")
+          assert.deepInclude(yield* budget.status(), { spent: 0, reserved: 40 })
+          yield* budget.track(ref, Effect.succeed({ price: 50 }), ({ price }) => price)
+          assert.deepInclude(yield* budget.status(), { spent: 50, reserved: 0 })
         })
     )
 

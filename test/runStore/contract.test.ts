@@ -1,38 +1,23 @@
 /** The promises of a `RunStore` on every storage: memory, files, SQLite and PostgreSQL. */
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Fiber, Layer, Redacted, Schedule, type Scope } from "effect"
-import { HttpClient } from "effect/http"
+import { Clock, Deferred, Effect, Fiber, Layer, type Scope } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import type { SqlClient } from "effect/sql"
-import { RunError, RunRef, Spine } from "canvas-runs"
+import { RunError, RunRef } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
+import { noAnswer, refusedWith } from "../support/creates.ts"
 import { databases, temporaryDirectory } from "../support/databases.ts"
-import { answering } from "../support/http.ts"
 import { failure } from "../support/results.ts"
 import { opening, testing } from "../support/storages.ts"
 
 const refOf = (id: string, provider = "test") => RunRef.make({ provider, kind: "run", id })
-
-const noAnswer = new RunError.CreateOutcomeUnknownError({
-  operation: "runs.create",
-  attempts: 1,
-  elapsed: Duration.zero,
-  message: "test",
-  cause: new Error("no answer")
-})
 
 /** A create that counts its calls, and makes `run-1`, `run-2`, and so on. */
 const counting = () => {
   const counter = { count: 0 }
   return { counter, create: Effect.sync(() => ({ ref: refOf(`run-${++counter.count}`) })) }
 }
-
-/** A create that the provider refuses, so that surely no run exists. */
-const refused = Spine.make({ apiKey: Redacted.make("sk_spine_answered"), retry: Schedule.recurs(0) }).pipe(
-  Effect.provideService(HttpClient.HttpClient, answering(() => new Response("{}", { status: 400 })).client),
-  Effect.flatMap(({ runs }) => runs.create({ prompt: "x" }))
-)
 
 /** Opens a store, as another process would, on the storage of a test. */
 type Open = (options?: RunStore.SqlOptions) => Effect.Effect<RunStore.Service>
@@ -94,7 +79,7 @@ for (const [name, storage] of Object.entries(storages)) {
       Effect.gen(function*() {
         const store = yield* open()
         yield* Effect.exit(store.runOnce("a", Effect.fail(noAnswer)))
-        for (const create of [Effect.fail(noAnswer), refused]) {
+        for (const create of [Effect.fail(noAnswer), refusedWith(400)]) {
           yield* Effect.exit(store.runOnce("a", create, { onUnknown: "retry" }))
           assert.deepInclude(yield* store.get("a"), { _tag: "Unknown" })
         }
@@ -104,7 +89,7 @@ for (const [name, storage] of Object.entries(storages)) {
     test("frees the key of a create that the provider refuses", (open) =>
       Effect.gen(function*() {
         const store = yield* open()
-        assert.instanceOf(failure(yield* Effect.exit(store.runOnce("a", refused))), RunError.BadRequestError)
+        assert.instanceOf(failure(yield* Effect.exit(store.runOnce("a", refusedWith(400)))), RunError.BadRequestError)
         assert.isUndefined(yield* store.get("a"))
         assert.deepStrictEqual(yield* store.runOnce("a", counting().create), refOf("run-1"))
       }))
