@@ -149,6 +149,9 @@ export interface ClientOptions {
    * **Gotchas**
    *
    * In a Worker of Cloudflare, requests must not wait for each other, so make a client for each request.
+   *
+   * A shared store whose answer arrives after the slot delays that request, and the next requests may then follow more closely than
+   * the limit.
    */
   readonly rateLimit?: {
     /** The limiter, which counts the requests. The default is the `RateLimiter` of the context in which the client is made. */

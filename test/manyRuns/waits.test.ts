@@ -182,8 +182,8 @@ describe(`${waits} separate waits`, { timeout: size(60_000, 300_000) }, () => {
     }).pipe(Effect.provide([limiters, patientClock])))
 })
 
-describe("two processes", () => {
-  it.effect("stay under one limit together, and share it evenly, with one store of the limiter", () =>
+describe("processes that share a store of the limiter", () => {
+  it.effect("stay under one limit together, and share it evenly", () =>
     Effect.gen(function*() {
       const store = yield* RateLimiter.RateLimiterStore
       const provider = makeProvider({ endsAt: () => 60_000, latency: "50 millis" })
@@ -210,5 +210,34 @@ describe("two processes", () => {
         own.reduce((sum, run) => sum + provider.polls.get(run)!.filter((at) => at < 60_000).length, 0)
       )
       assert.isAtMost(Math.abs(polls[0]! - polls[1]!), 2)
+    }).pipe(Effect.provide([limiters, patientClock])))
+
+  it.effect("stay under one limit while the store takes a while to answer, and when it is fast again", () =>
+    Effect.gen(function*() {
+      const store = yield* RateLimiter.RateLimiterStore
+      let questions = 0
+      // Like the store in Redis, which counts with the time of the question
+      const slow: typeof store = {
+        ...store,
+        tokenBucket: (options) =>
+          Effect.tap(
+            store.tokenBucket(options),
+            () => ++questions > 20 && questions <= 60 ? Effect.sleep("150 millis") : Effect.void
+          )
+      }
+      const provider = makeProvider({ endsAt: () => 0 })
+      const sent = yield* Effect.forEach([0, 1, 2, 3], (index) =>
+        Effect.gen(function*() {
+          const limiter = yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, slow)
+          const { runs: { retrieve } } = yield* spineOn(provider, {
+            rateLimit: { limiter, limit: 20, window: "1 second" }
+          })
+          const own = runs.slice(30 * index, 30 * (index + 1))
+          return yield* Effect.forkChild(Effect.forEach(own, retrieve, { concurrency: "unbounded", discard: true }))
+        }))
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.forEach(sent, Fiber.join)
+      assert.strictEqual(questions, 120)
+      assert.isAtMost(mostWithin(provider.arrivals, 1000), 20)
     }).pipe(Effect.provide([limiters, patientClock])))
 })

@@ -71,8 +71,10 @@ const makeSlots = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<voi
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     // A reservation from the past is not used: the bucket has filled up since, so one more request would exceed the limit
     if (readyAt === undefined || readyAt <= now()) {
+      // The delay counts from the question: a store may take a while to answer, and Effect's stores use the time of the question
+      const askedAt = now()
       const delay = yield* reserve
-      readyAt = now() + Duration.toMillis(delay)
+      readyAt = askedAt + Duration.toMillis(delay)
     }
     const millis = readyAt - now()
     if (millis > 0) yield* Effect.sleep(millis)
