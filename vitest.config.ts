@@ -1,5 +1,8 @@
 import { globSync, readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import { relative } from "node:path"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const conditions = ["canvas-runs:source"]
 
@@ -12,6 +15,36 @@ const replacing = globSync(include, { exclude }).filter((file) =>
   /vi\.mock\(|lobalDispatcher/.test(readFileSync(file, "utf8"))
 )
 
+/** The files that take longest, most of which are short: Vitest guesses by size until it has run them. */
+const longest = [
+  "test/examples/examples.test.ts",
+  "test/contract/rude.test.ts",
+  "test/cli/failures.test.ts",
+  "test/docs/docs.test.ts",
+  "test/cli/processes.test.ts",
+  "test/faults/faults.test.ts",
+  "test/manyRuns/busy.test.ts",
+  "test/crash/mcp.test.ts",
+  "test/spine/socket.test.ts",
+  "test/runtimes/runtimes.test.ts",
+  "test/cli/run.test.ts",
+  "test/crash/crash.test.ts",
+  "test/crash/batches.test.ts",
+  "test/packaging/exports.test.ts"
+]
+
+/** Starts the longest files first, so that none of them is the last to run, beside idle cores. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const place = ({ moduleId, project }: TestSpecification) => {
+      const index = longest.indexOf(relative(import.meta.dirname, moduleId).replaceAll("\\", "/"))
+      // A process is shared by files of one project that follow each other
+      return project.name !== "shared" ? -1 : index === -1 ? longest.length : index
+    }
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b))
+  }
+}
+
 export default defineConfig({
   resolve: { conditions: [...conditions, "module", "node", "development|production"] },
   ssr: { resolve: { conditions: [...conditions, "module", "node", "development|production"] } },
@@ -19,8 +52,9 @@ export default defineConfig({
     reporters: ["default", "./test/support/reporter.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // On every core. The default leaves one free
-    maxWorkers: "100%",
+    sequence: { sequencer: LongestFirst },
+    // One more than cores, because many files wait for processes and timers most of the time. The default leaves one core free
+    maxWorkers: availableParallelism() + 1,
     projects: [
       // Files that run in one process share what they import: loading Effect for each takes a third of the CPU time
       {
