@@ -1,5 +1,5 @@
 /** Runs an example as several runners of a cluster, with a database and an emulator beside them. */
-import { ConfigProvider, Console, Data, Deferred, Effect } from "effect"
+import { ConfigProvider, Console, Data, Deferred, Effect, Schedule } from "effect"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 import { spawn } from "node:child_process"
@@ -34,11 +34,11 @@ const start = Effect.fnUntraced(function*(file: string, env: NodeJS.ProcessEnv) 
   return runner
 }, Effect.retry({ times: 3 }))
 
-/** Starts `count` runners of the file. `use` is given an effect that kills one of them. */
+/** Starts `count` runners of the file. `use` is given a function that kills one of them, when this many runs have been polled. */
 export const withRunners = <E>(
   file: string,
   count: number,
-  use: (killOne: Effect.Effect<void>) => Effect.Effect<void, E>
+  use: (killOne: (polled: number) => Effect.Effect<void>) => Effect.Effect<void, E>
 ) =>
   Effect.gen(function*() {
     const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
@@ -49,14 +49,19 @@ export const withRunners = <E>(
       concurrency: "unbounded"
     })
     yield* Console.log(`${runners.length} runners are listening`)
-    const killOne = Effect.andThen(
-      Effect.sync(() => runners[0]!.kill("SIGKILL")),
-      Console.log("one runner was killed")
+    const polledRuns = Effect.map(
+      emulator.requests,
+      (all) => new Set(all.filter(({ method }) => method === "GET").map(({ path }) => path)).size
     )
+    const killOne = Effect.fnUntraced(function*(polled: number) {
+      yield* Effect.repeat(polledRuns, { until: (count) => count >= polled, schedule: Schedule.spaced("100 millis") })
+      runners[0]!.kill("SIGKILL")
+      yield* Console.log("one runner was killed")
+    })
     const provider = ConfigProvider.fromEnv({ env })
     yield* Effect.provideService(use(killOne), ConfigProvider.ConfigProvider, provider)
     yield* Console.log(`the provider has ${(yield* emulator.runs).length} runs`)
   }).pipe(
     Effect.scoped,
-    Effect.provide(SpineEmulatorServer.layer({ script: { timeline: Timeline.make({ duration: "3 seconds" }) } }))
+    Effect.provide(SpineEmulatorServer.layer({ script: { timeline: Timeline.make({ duration: "8 seconds" }) } }))
   )
