@@ -144,7 +144,8 @@ describe("on a socket", () => {
     }).pipe(Effect.provide(layer(NodeHttpClient.layerNodeHttp))))
 
   const megabyte = 1_000_000
-  const megabytes = size(64, 1000)
+  // More than the memory that an upload may take
+  const megabytes = size(32, 1000)
   const total = megabytes * megabyte
   for (const [name, client] of clients.slice(0, 2)) {
     it.live(
