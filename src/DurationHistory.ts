@@ -69,6 +69,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
+import * as Predicate from "effect/Predicate"
 import { messageOf, quote } from "./internal/describe.ts"
 import * as Options from "./internal/options.ts"
 import type { Learnt } from "./internal/polling/adaptive.ts"
@@ -77,7 +78,7 @@ import { learn } from "./internal/polling/learn.ts"
 import * as Lesson from "./internal/polling/lesson.ts"
 import { nameOf } from "./internal/runStore/record.ts"
 import { badRequest, type BadRequestError } from "./RunError.ts"
-import type { RunRef } from "./internal/ref.ts"
+import * as RunRef from "./internal/ref.ts"
 
 export type { Kind } from "./internal/polling/history.ts"
 
@@ -119,7 +120,7 @@ export interface Service {
    * **Details**
    *
    * A run is recorded once: a second record of it changes nothing. A ref without a `template` is ignored, because its kind is not known. A
-   * duration of less than 1 millisecond, or of 366 days or more, is a `BadRequestError`.
+   * value that is not a ref is a `BadRequestError`, and so is a duration of less than 1 millisecond, or of 366 days or more.
    *
    * **Example** (Durations from a log)
    *
@@ -141,7 +142,7 @@ export interface Service {
    * await Effect.runPromise(Effect.provide(main, DurationHistory.layerMemory))
    * ```
    */
-  readonly record: (ref: RunRef, duration: Duration.Input) => Effect.Effect<void, BadRequestError>
+  readonly record: (ref: RunRef.RunRef, duration: Duration.Input) => Effect.Effect<void, BadRequestError>
 }
 
 /**
@@ -218,12 +219,13 @@ const make = Effect.gen(function*() {
 
   /** A wait never fails for its history. A fault is logged once, because each run would repeat it. */
   const within = <A>(what: string, self: Effect.Effect<A, unknown>): Effect.Effect<Option.Option<A>> =>
-    Effect.catchDefect(Effect.orDie(Effect.timeoutOption(self, patience)), (cause) => {
+    Effect.catchDefect(Effect.asSome(Effect.orDie(Effect.timeout(self, patience))), (cause) => {
       if (isWarned) return Effect.succeedNone
       isWarned = true
       return Effect.as(
         Effect.logWarning(
-          `canvas-runs: the durations of runs could not be ${what} (${messageOf(cause)}); waits continue`
+          `canvas-runs: the durations of runs could not be ${what} (${messageOf(cause)}); waits continue. ` +
+            `Check the KeyValueStore of DurationHistory.layer.`
         ),
         Option.none()
       )
@@ -237,14 +239,17 @@ const make = Effect.gen(function*() {
     return known
   }
 
-  /** Merges what other processes have stored with what this one knows. A record that cannot be read is as good as none. */
+  /**
+   * Merges what other processes have stored with what this one knows. Of a run that both have recorded, the stored record counts. A
+   * record that cannot be read is as good as none.
+   */
   const read = Effect.fnUntraced(function*(key: string) {
     const name = prefix + (yield* nameOf(key))
     const text = yield* storage.get(name)
     const stored = Option.getOrElse(decode(text), () => ({ runs: [] })).runs
+    const ids = new Set(stored.map(({ id }) => id))
     const mine = kinds.get(key)?.runs ?? []
-    const ids = new Set(mine.map(({ id }) => id))
-    const all = [...stored.filter(({ id }) => !ids.has(id)), ...mine]
+    const all = [...stored, ...mine.filter(({ id }) => !ids.has(id))]
     return { name, isNew: text === undefined, known: remember(key, all.sort((a, b) => a.at - b.at).slice(-maxRuns)) }
   })
 
@@ -289,16 +294,26 @@ const make = Effect.gen(function*() {
     })
 
   const service: Service = {
-    durations: (kind) =>
-      Effect.map(knownOf(kind), (known) => (known?.runs ?? []).map(({ duration }) => Duration.millis(duration))),
-    record: Effect.fnUntraced(function*(ref, input) {
+    durations: (kind) => {
+      Options.need("kind", kind, Predicate.isObject, "a ref, or an object with provider, kind and template")
+      return Effect.map(knownOf(kind), (known) => (known?.runs ?? []).map(({ duration }) => Duration.millis(duration)))
+    },
+    record: Effect.fnUntraced(function*(input, duration) {
       const operation = "DurationHistory.record"
-      const millis = Options.millisOf(input)
+      const ref = RunRef.read(input)
+      if (ref === undefined) {
+        return yield* badRequest({
+          operation,
+          parameter: "ref",
+          message: `ref is ${RunRef.describe(input)}; it must be a RunRef, such as RunRef.make returns it.`
+        })
+      }
+      const millis = Options.millisOf(duration)
       if (!Lesson.isLength(millis)) {
         return yield* badRequest({
           operation,
           parameter: "duration",
-          message: `duration is ${quote(input)}; it must be at least 1 millisecond, and less than 366 days.`
+          message: `duration is ${quote(duration)}; it must be at least 1 millisecond, and less than 366 days.`
         })
       }
       if (ref.template === undefined) return
@@ -320,7 +335,7 @@ const make = Effect.gen(function*() {
             const taught = Lesson.lessonOf(loop, before, result, now)
             return taught === undefined
               ? Effect.void
-              : add(taught.kind, endedOf(loop.source.ref.id, now, taught.lesson))
+              : add(taught.ref, endedOf(taught.ref.id, now, taught.lesson))
           }))
       })
   }

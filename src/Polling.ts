@@ -171,20 +171,11 @@ export const make = <Snapshot = unknown>(
     const millis = typeof input === "number" ? input : CallOptions.millisOf(input)
     return Number.isNaN(millis) ? 60_000 : Math.max(0, millis)
   }
-  return pacedBy(millis, false)
-}
-
-const pacedBy = <Snapshot>(delay: Delay<Snapshot>, ignoresSnapshot: boolean) =>
-  withDelay(
-    Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) =>
-      Effect.withFiber((fiber) => {
-        const next = (learnt?: Learnt) => step((random) => delay(state, random, learnt))
-        return fiber.getRef(CurrentHistory)?.expect(state.ref, next) ?? next()
-      })
-    )),
-    delay,
-    ignoresSnapshot
+  return withDelay(
+    Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) => step((random) => millis(state, random)))),
+    millis
   )
+}
 
 /**
  * Makes a schedule with the same time between any two polls. An interval that is not a positive duration throws a `RangeError`.
@@ -418,10 +409,23 @@ export const adaptive = (options?: {
   }
   const pastDurations = options?.pastDurations?.map((duration) => positiveMillis("pastDurations", duration, true)) ?? []
   const untilNextPoll = Adaptive.make({ pastDurations, targetLatency, min, max })
-  return pacedBy((state: PollState, random, learnt) => {
+  const delay: Delay = (state, random, learnt) => {
     const plain = untilNextPoll(state, learnt)
     return Math.min(max, Math.max(min, jitter ? plain * (0.8 + 0.4 * random) : plain))
-  }, true)
+  }
+  const learns = pastDurations.length === 0
+  return withDelay(
+    Schedule.fromStep(Effect.succeed((_, state: PollState) =>
+      Effect.withFiber((fiber) => {
+        const next = (learnt?: Learnt) => step((random) => delay(state, random, learnt))
+        const history = learns ? fiber.getRef(CurrentHistory) : undefined
+        return history === undefined ? next() : history.expect(state.ref, next)
+      })
+    )),
+    delay,
+    true,
+    learns
+  )
 }
 
 /** Counts its own steps, so that it starts from the beginning in any combinator, and works for retries as well. */
@@ -536,7 +540,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       isAtLeast(1),
       "a duration of a millisecond or longer"
     )
-    // A caller may make its defaults anew for each wait, but not the names in them
+    // A caller may make new defaults for each wait, but always passes the same object of names
     return sharedPolicy(
       defaults.names ?? defaults,
       [settings, interval],

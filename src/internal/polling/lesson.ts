@@ -1,8 +1,8 @@
 /** What the end of a run teaches about its kind. */
-import type { Kind } from "./history.ts"
 import type { Lesson } from "./learn.ts"
 import type { PollResult } from "./decide.ts"
 import type * as RunSource from "../../RunSource.ts"
+import * as RunRef from "../ref.ts"
 import { type AnyLoop, elapsed } from "./sleepingRun.ts"
 
 /** What the loop knows before a poll, which the poll overwrites. Times are in milliseconds since the start of the wait. */
@@ -20,16 +20,18 @@ export const before = ({ completed, failures, outcomeAt, polls, progressAt, tota
   progressAt
 })
 
-/** The kind of a run that has ended, and what its end teaches. `undefined` where the kind or the duration is not known. */
+/** A run that has ended, and what its end teaches. `undefined` where the kind of the run or its duration is not known. */
 export const lessonOf = <S extends RunSource.Any>(
   loop: AnyLoop,
   { pendingAt, progress, progressAt }: Before,
   { phase }: PollResult<S>,
   now: number
-): { readonly kind: Kind; readonly lesson: Lesson } | undefined => {
+): { readonly ref: RunRef.RunRef; readonly lesson: Lesson } | undefined => {
   if (phase === undefined || phase._tag === "Pending") return undefined
-  const { createdAt, estimatedDurationMs: estimate, kind, provider, template } = loop.source.ref
-  if (template === undefined) return undefined
+  // A source of a program may have any ref, and an estimate that is not finite would make the whole record unreadable
+  const ref = RunRef.read(loop.source.ref)
+  if (ref?.template === undefined) return undefined
+  const { createdAt, estimatedDurationMs: estimate } = ref
   const waited = elapsed(loop)
   // The clock that wrote `createdAt` may be ahead; the run is at least as old as the wait
   const age = createdAt === undefined ? Infinity : Math.max(waited, now - createdAt)
@@ -41,7 +43,7 @@ export const lessonOf = <S extends RunSource.Any>(
     : Math.min(Math.max(told, youngest), age)
   if (!isLength(duration)) return undefined
   return {
-    kind: { provider, kind, template },
+    ref,
     lesson: { duration, estimate, halted: isHalted(progress, (pendingAt ?? 0) - progressAt, duration) }
   }
 }

@@ -23,7 +23,18 @@ import * as Decide from "./decide.ts"
 import { CurrentHistory } from "./history.ts"
 import * as Pause from "./pause.ts"
 import { record, timedOut } from "./pollHistory.ts"
-import { type AnyLoop, delayOf, elapsed, has, type Loop, needsSnapshot, set, timeLeft, unset } from "./sleepingRun.ts"
+import {
+  type AnyLoop,
+  delayOf,
+  elapsed,
+  has,
+  learns,
+  type Loop,
+  needsSnapshot,
+  set,
+  timeLeft,
+  unset
+} from "./sleepingRun.ts"
 import * as SleepingRun from "./sleepingRun.ts"
 import * as TimerQueue from "./timerQueue.ts"
 
@@ -185,7 +196,8 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
         if (!needsSnapshot(loop, left, millis)) loop.snapshot = undefined
         return sleep(loop, millis)
       }
-      return fiber.getRef(CurrentHistory)?.expect(state.ref, paced) ?? paced()
+      const history = learns(schedule) ? fiber.getRef(CurrentHistory) : undefined
+      return history === undefined ? paced() : history.expect(state.ref, paced)
     }
     const step = loop.step === undefined
       ? Effect.map(Schedule.toStep(schedule), (step) => loop.step = step)

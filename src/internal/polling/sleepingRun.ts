@@ -179,19 +179,25 @@ export type Delay<Snapshot = unknown> = (
 interface Marks {
   readonly "~canvas-runs/Polling/delay"?: Delay<never>
   readonly "~canvas-runs/Polling/ignoresSnapshot"?: boolean
+  readonly "~canvas-runs/Polling/learns"?: boolean
 }
 
-/** Marks a schedule with the function that computes its pauses, and whether that function never reads the snapshot. */
+/**
+ * Marks a schedule with the function that computes its pauses, whether that function never reads the snapshot, and whether it reads
+ * what is known of the kind of the run.
+ */
 export const withDelay = <S extends Schedule.Schedule<Duration.Duration, never>, Snapshot>(
   schedule: S,
   delay: Delay<Snapshot>,
-  ignoresSnapshot = false
+  ignoresSnapshot = false,
+  learns = false
 ): S =>
   Object.assign(
     schedule,
     {
       "~canvas-runs/Polling/delay": delay,
-      "~canvas-runs/Polling/ignoresSnapshot": ignoresSnapshot
+      "~canvas-runs/Polling/ignoresSnapshot": ignoresSnapshot,
+      "~canvas-runs/Polling/learns": learns
     } satisfies Marks
   )
 
@@ -199,6 +205,9 @@ export const withDelay = <S extends Schedule.Schedule<Duration.Duration, never>,
 export const delayOf = <Snapshot, E, R>(
   schedule: RunSource.PollSchedule<Snapshot, E, R>
 ): Delay<Snapshot> | undefined => (schedule as Marks)["~canvas-runs/Polling/delay"] as Delay<Snapshot> | undefined
+
+/** Whether the function of a schedule reads what is known of the kind of the run. Reading it takes time, and so does learning. */
+export const learns = (schedule: object): boolean => (schedule as Marks)["~canvas-runs/Polling/learns"] === true
 
 /**
  * Whether the schedule or the error of a timeout may read the snapshot. It may not if more polls will follow than may fail,
