@@ -24,16 +24,18 @@
  *
  * The next run is expected to take about as long as one of the earlier ones, or, with the weight of one more run, as long as the
  * provider's estimate says. Kinds change: a new version of a canvas may take twice as long. Each run changes its kind with a probability of
- * 2 %, and Bayes' rule tells how many of the latest runs still describe it, by how well they predict one another. So a run that
- * takes as long as the estimate says, after thirty that did not, moves some weight to the estimate, and the second moves most of it.
+ * 2 %, and Bayes' rule gives how many of the latest runs still describe it, by how well they predict one another. If thirty runs took
+ * about 5 minutes, one run of 15 minutes takes about 40 % of their weight from them, and a second one most of the rest.
  *
  * The share of runs whose progress halts before their end is learnt too. It decides how soon a wait stops to trust a progress that
  * stands still.
  *
  * **Gotchas**
  *
- * A storage that fails or is slow never fails a wait. It delays the first pause of a kind, and the result of a run, by a second at most, and
- * then the wait continues without it and logs a warning.
+ * A storage that fails or is slow never fails a wait. It delays the first adaptive pause of a kind, and the result of a run, by a second at
+ * most. Then the wait continues without it, and the process logs one warning.
+ *
+ * An adaptive schedule learns again after each recorded run of a kind. With 64 runs that takes 2 to 3 milliseconds of CPU time.
  *
  * **Example** (Durations that survive the process)
  *

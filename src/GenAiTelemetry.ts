@@ -120,13 +120,13 @@ export const make = (exporter: Tracer.Tracer): Tracer.Tracer => {
   if ("conventions" in exporter) return exporter
   const tracer: Tracer.Tracer & { readonly conventions: Telemetry.Conventions } = {
     ...Tracer.make({
-      span: (options) => begin(exporter.span(options), options),
+      span: (options) => extend(exporter.span(options), options),
       context: exporter.context
     }),
     conventions: {
       open,
       seen: (snapshot, { cache: { span } }) => {
-        if (span?._tag === "Span") annotate(span, told(snapshot))
+        if (span?._tag === "Span") annotate(span, reportedBy(snapshot))
       },
       end: (wait, outcome, fiber) => endedTogether(tracer, wait, outcome, fiber)
     }
@@ -136,7 +136,7 @@ export const make = (exporter: Tracer.Tracer): Tracer.Tracer => {
 
 const isTracer = (value: unknown): boolean => Predicate.isFunction((value as Tracer.Tracer).span)
 
-/** What this module keeps of a span of this library, in the annotations of the span, which exporters do not show. */
+/** The state that this module keeps for a span of this library. It is in the annotations of the span, which exporters do not show. */
 interface Mark {
   /** The attributes of the metric. `undefined` for a span that is no invocation. */
   readonly operation: Telemetry.Attributes | undefined
@@ -216,8 +216,8 @@ const hostOf = (host: unknown): Telemetry.Attributes => {
   return address === undefined ? {} : { "server.address": address, "server.port": Number(port) }
 }
 
-/** What a snapshot tells of its run. The members are those of Spine's runs and of Tela's executions. */
-const told = (snapshot: unknown): Telemetry.Attributes => {
+/** The attributes of a run that its snapshot reports. The members are those of Spine's runs and of Tela's executions. */
+const reportedBy = (snapshot: unknown): Telemetry.Attributes => {
   const raw = memberOf(snapshot, "raw")
   const information = memberOf(memberOf(raw, "output_content") ?? memberOf(raw, "outputContent"), "information")
   const canvas = memberOf(snapshot, "canvas_id")
@@ -243,10 +243,10 @@ const annotate = (span: Tracer.Span, attributes: Telemetry.Attributes): void => 
 }
 
 /**
- * Completes a span of this library: the span of the invocation around it tells what it tells of the run, and its end has the
- * `error.type` and, for an invocation, the metric. A span ends once.
+ * Extends a span of this library. Attributes of the run are copied to the span of the invocation around it. The end adds the
+ * `error.type` and, for an invocation, records the metric. A second end is ignored.
  */
-const begin = (span: Tracer.Span, { annotations, startTime }: Parameters<Tracer.Tracer["span"]>[0]): Tracer.Span => {
+const extend = (span: Tracer.Span, { annotations, startTime }: Parameters<Tracer.Tracer["span"]>[0]): Tracer.Span => {
   const mark = Context.get(annotations, Mark)
   if (mark === undefined) return span
   const { context, operation, outer } = mark
@@ -306,7 +306,7 @@ const endedTogether = (tracer: Tracer.Tracer, wait: Telemetry.Wait, outcome: str
     root: false,
     sampled: parent?.sampled !== false
   })
-  annotate(span, { ...attributes, ...told(snapshot), "run.outcome": outcome, "run.polls": wait.polls })
+  annotate(span, { ...attributes, ...reportedBy(snapshot), "run.outcome": outcome, "run.polls": wait.polls })
   span.end(now, outcome === "Interrupted" ? Exit.interrupt() : Exit.void)
 }
 

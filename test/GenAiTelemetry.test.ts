@@ -213,7 +213,7 @@ describe("the span of an invocation", () => {
       assert.deepStrictEqual(yield* counts, [[undefined, 1], ["RunFailedError", 1]])
     }).pipe(onSpine()))
 
-  it.effect("tells the canvas of a run whose wait does not see its end", () =>
+  it.effect("names the canvas of a run whose wait does not see its end", () =>
     Effect.gen(function*() {
       const { runs } = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -324,7 +324,7 @@ describe("other spans", () => {
       assert.deepStrictEqual(yield* durations, [])
     }).pipe(onSpine()))
 
-  it.effect("of a run that is started inside onCreated are an invocation of its own", () =>
+  it.effect("of a run that is started inside onCreated are a separate invocation", () =>
     Effect.gen(function*() {
       const { runs } = yield* Spine.SpineClient
       const { exit, invocations } = yield* traced(
@@ -384,7 +384,7 @@ describe("a provider of your own", () => {
     ...attributes
   })
 
-  it.effect("has its name, and its server if the source tells it", () =>
+  it.effect("has its name, and its server if the source has one", () =>
     Effect.gen(function*() {
       const policy = yield* Polling.makePolicy("test", undefined, Spine.defaultWait)
       const plain = only(yield* traced(Run.wait(source({}), policy)))

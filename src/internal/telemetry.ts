@@ -21,7 +21,7 @@ export type Attributes = Readonly<Record<string, unknown>>
 /** The name and the options of a span that is about to be opened. */
 export type Opening = readonly [name: string, options: Tracer.SpanOptions & { readonly attributes: Attributes }]
 
-/** Facts about the invocation that a span covers. A tracer by conventions needs them, and a span has not all of them. */
+/** Facts about the invocation that a span covers. A tracer by conventions needs them, and the attributes of the span lack some. */
 export interface Facts {
   /** The client that makes it, or the source of the wait. */
   readonly client?: { readonly api: { readonly server: URL } }
@@ -45,7 +45,7 @@ export interface Wait {
   readonly snapshot: unknown
 }
 
-/** What a tracer by conventions, such as that of `GenAiTelemetry`, learns beside the spans. */
+/** What a tracer by conventions, such as that of `GenAiTelemetry`, is called with in addition to the spans. */
 export interface Conventions {
   /** Changes the name and the options of a span. */
   readonly open: (opening: Opening, facts: Facts | undefined, fiber: AnyFiber) => Opening

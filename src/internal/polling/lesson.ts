@@ -37,10 +37,10 @@ export const lessonOf = <S extends RunSource.Any>(
   const age = createdAt === undefined ? Infinity : Math.max(waited, now - createdAt)
   const youngest = pendingAt === undefined ? 0 : age === Infinity ? pendingAt : age - (waited - pendingAt)
   // The run ended between two polls. Where the provider does not say when, the middle is the best guess
-  const told = phase._tag === "Succeeded" ? phase.durationMs : undefined
-  const duration = told === undefined
+  const reported = phase._tag === "Succeeded" ? phase.durationMs : undefined
+  const duration = reported === undefined
     ? pendingAt === undefined ? Infinity : (youngest + age) / 2
-    : Math.min(Math.max(told, youngest), age)
+    : Math.min(Math.max(reported, youngest), age)
   if (!isLength(duration)) return undefined
   return {
     ref,
