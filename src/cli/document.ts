@@ -8,8 +8,9 @@ import type * as Spine from "../spine/index.ts"
 import { LocalError } from "./errors.ts"
 import type { Named } from "./names.ts"
 import { Output } from "./output.ts"
+import { textFlag } from "./textFlag.ts"
 
-export const flag = Flag.String("out").pipe(
+export const flag = textFlag("out").pipe(
   Flag.withMetavar("FILE"),
   Flag.withDescription("The file to write. The default is standard output"),
   Flag.optional

@@ -21,6 +21,7 @@ import * as Output from "./output.ts"
 import { report } from "./report.ts"
 import * as State from "./state.ts"
 import * as Stop from "./stop.ts"
+import { textFlag } from "./textFlag.ts"
 
 /** The services that every subcommand may use. */
 export type Services = Command.Environment | Output.Output | State.State
@@ -148,7 +149,7 @@ const Json = GlobalFlag.Setting("json")({
 
 /** The directory of the store. */
 const Store = GlobalFlag.Setting("store")({
-  flag: Flag.String("store").pipe(
+  flag: textFlag("store").pipe(
     Flag.withMetavar("DIRECTORY"),
     Flag.withDescription("The directory of the store. The default is $XDG_STATE_HOME/canvas-runs"),
     Flag.optional
@@ -216,9 +217,14 @@ export const main = (
   )
   return Stop.orStop(command, stopped, announce, reportStop).pipe(
     Effect.provideService(Stop.Creates, { count: 0 }),
-    Effect.provide(Output.layer(flags.includes("--json")))
+    Effect.provide(Output.layer(isJson(flags)))
   )
 }
+
+/** Whether the output is JSON. Like each flag without a value, `--json` may have one, such as `--json=false`. */
+const isJson = (args: ReadonlyArray<string>): boolean =>
+  args.some((arg) => arg === "--json" || arg.startsWith("--json=")) &&
+  !/^(?:false|no|off|0|n)$/.test(Option.getOrElse(valueOf(args, "--json"), () => ""))
 
 /** The value of a flag that is needed before the arguments are parsed. */
 const valueOf = (args: ReadonlyArray<string>, flag: string): Option.Option<string> => {

@@ -9,13 +9,13 @@ import type { Wait } from "./follow.ts"
 import { type Named } from "./names.ts"
 import { format } from "./refText.ts"
 import { Output } from "./output.ts"
+import { textFlag } from "./textFlag.ts"
 
 /** A duration of Effect, such as `90 seconds`, or in short form, such as `90s`. */
 export const duration = (name: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("DURATION"),
-    Flag.filterMap(parseDuration, (text) =>
-      `${JSON.stringify(text)} is not a duration such as "90 seconds", "15m" or "2 hours"`)
+    Flag.filterMap(parseDuration, () => "a duration such as \"90 seconds\", \"15m\" or \"2 hours\"")
   )
 
 /** Reads a duration of a flag. */
@@ -42,7 +42,7 @@ export const flags = {
 }
 
 /** The directory for the files of a run. */
-export const download = Flag.String("download").pipe(
+export const download = textFlag("download").pipe(
   Flag.withMetavar("DIRECTORY"),
   Flag.withDescription("Download the files of the run into this directory"),
   Flag.optional

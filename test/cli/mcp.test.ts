@@ -52,7 +52,7 @@ describe("canvas-runs mcp", () => {
       assert.deepStrictEqual([wrong.code, wrong.answers], [4, []])
       const window = yield* talk(home({ SPINE_API_KEY: "sk_spine_x" }), [], "--budget", "5", "--budget-window", "soon")
       assert.strictEqual(window.code, 2)
-      assert.include(window.stderr, "is not a duration")
+      assert.include(window.stderr, "Expected: a duration such as")
     }))
 
   it.live("ends with its input, and the run that it started is in the store of the command", () =>

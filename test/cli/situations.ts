@@ -142,6 +142,12 @@ const runs: ReadonlyArray<Omit<Situation, "command">> = [
     told: /"90 seconds"/
   },
   {
+    name: "a directory for downloads that is blank",
+    outcome: "badRequest",
+    args: ["Tides", "--download="],
+    told: /--download[^]*not blank/
+  },
+  {
     name: "an address that is no address",
     outcome: "badRequest",
     args: ["Tides", "--base-url", "api.getspine.ai"],
@@ -401,6 +407,7 @@ const batches: ReadonlyArray<Omit<Situation, "command">> = [
     args: ({ file }) => [file("a.jsonl", "{\"prompt\":\"Tides\"}\n".repeat(2))],
     told: /Lines 1 and 2[^]*keys that differ/
   },
+  { name: "a name that is blank", outcome: "badRequest", args: ["-", "--name", " "], told: /--name[^]*not blank/ },
   {
     name: "a budget without estimates",
     outcome: "badRequest",
@@ -569,6 +576,7 @@ const graphs: ReadonlyArray<Omit<Situation, "command">> = [
   { name: "a run that the store does not know", outcome: "badRequest", args: ["june"], told: /canvas-runs list/ },
   { name: "no API key", outcome: "auth", args: [unknownId], env: noKeys, told: /SPINE_API_KEY is not set/ },
   { name: "a run that the provider does not know", outcome: "badRequest", args: [unknownId], told: /not found/i },
+  { name: "a file that is blank", outcome: "badRequest", args: [unknownId, "--out="], told: /--out[^]*not blank/ },
   {
     name: "a picture in a directory that does not exist",
     outcome: "local",
@@ -782,6 +790,7 @@ const downloads: ReadonlyArray<Omit<Situation, "command">> = [
 const lists: ReadonlyArray<Omit<Situation, "command">> = [
   { name: "a state that does not exist", outcome: "badRequest", args: ["--state", "Done"], told: /Finished/ },
   { name: "a word too many", outcome: "badRequest", args: ["all"], told: /all/ },
+  { name: "a store that is blank", outcome: "badRequest", args: ["--store", ""], told: /--store[^]*not blank/ },
   { name: "a store that is a file", outcome: "local", args: [], env: brokenStore, told: /cannot be opened[^]*--store/ },
   { name: "a reader that goes away", outcome: "closedOutput", args: [], before: created, output: "EPIPE", told: /^/ },
   {
@@ -925,6 +934,13 @@ const others: ReadonlyArray<Situation> = [
     outcome: "badRequest",
     args: ["--port", "70000"],
     told: /65535/
+  },
+  {
+    command: "emulator",
+    name: "an address that is blank",
+    outcome: "badRequest",
+    args: ["--host="],
+    told: /--host[^]*not blank/
   },
   {
     command: "emulator",

@@ -23,6 +23,7 @@ import * as Progress from "../progress.ts"
 import { failureOf } from "../report.ts"
 import { State } from "../state.ts"
 import * as Stop from "../stop.ts"
+import { textFlag } from "../textFlag.ts"
 import * as Waiting from "../waiting.ts"
 
 const common = {
@@ -62,7 +63,7 @@ export const command = Command.make(
     file: Argument.String("file").pipe(
       Argument.withDescription("A file with one JSON object per line, or - for standard input")
     ),
-    name: Flag.String("name").pipe(
+    name: textFlag("name").pipe(
       Flag.withDescription("The name of the batch, with which its keys begin. The default is the name of the file"),
       Flag.optional
     ),

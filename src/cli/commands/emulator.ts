@@ -13,6 +13,7 @@ import { messageOf } from "../../internal/describe.ts"
 import { LocalError, UsageError } from "../errors.ts"
 import { readJson } from "../files.ts"
 import { Output } from "../output.ts"
+import { textFlag } from "../textFlag.ts"
 import { decode, type ScriptFile, spineScript, telaCanvases } from "../scriptFile.ts"
 
 /** Makes the text that is printed once the server listens: requests to try, and the scripts and peculiarities of this server. */
@@ -81,7 +82,7 @@ export const command = Command.make(
       Flag.withDescription("The port to listen on; 0 takes any that is free"),
       Flag.withDefault(4010)
     ),
-    host: Flag.String("host").pipe(
+    host: textFlag("host").pipe(
       Flag.withDescription("The address to listen on"),
       Flag.withDefault("127.0.0.1")
     ),
