@@ -285,6 +285,10 @@ describe("the command", () => {
       assert.strictEqual(help.code, 0)
       assert.match(help.stdout, /EXAMPLES[^]*canvas-runs run/)
       assert.deepStrictEqual(linesOf(yield* call(["--version", "--json"], { env })), [{ type: "text", text: version }])
+      assert.strictEqual((yield* call(["--version", "--json=no"], { env })).stdout, `${version}\n`)
+      for (const json of ["--json=true", "--json=on"]) {
+        assert.deepStrictEqual(linesOf(yield* call(["--version", json], { env })), [{ type: "text", text: version }])
+      }
       const [completions] = linesOf(yield* call(["--completions", "fish", "--json"], { env }))
       assert.isTrue(completions?.type === "text" && completions.text.includes("-l api-key-file"))
       const nothing = yield* call([], { env })
