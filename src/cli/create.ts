@@ -7,8 +7,8 @@ import type { RunRef } from "../internal/ref.ts"
 import { Clients } from "./clients.ts"
 import { Reported, UsageError } from "./errors.ts"
 import type * as RunStore from "../RunStore.ts"
-import { last, type Named } from "./names.ts"
-import { format, parse } from "./refText.ts"
+import { checkKey, type Named } from "./names.ts"
+import { format } from "./refText.ts"
 import { Output } from "./output.ts"
 import { reportOne } from "./report.ts"
 import { State } from "./state.ts"
@@ -82,13 +82,7 @@ export const check = Effect.fnUntraced(function*({ detach, key }: {
   readonly detach: boolean
   readonly key: Option.Option<string>
 }) {
-  if (Option.exists(key, (key) => key.trim() === "" || key === last || Option.isSome(parse(key)))) {
-    return yield* new UsageError({
-      message: `--key is ${
-        JSON.stringify(Option.getOrThrow(key))
-      }, which is no key. Give a word of your own, such as july.`
-    })
-  }
+  if (Option.isSome(key)) yield* checkKey(key.value)
   if (detach && (yield* Clients).isEmulated) {
     return yield* new UsageError({
       message: "--detach and --emulator exclude each other: the emulator ends with the command. " +

@@ -29,6 +29,17 @@ export const providers = ["spine", "tela"] as const
 
 export type Provider = keyof typeof kinds
 
+/** Fails for a key that could not name its run: a blank one, `@last` or a ref. */
+export const checkKey = (key: string): Effect.Effect<void, UsageError> =>
+  key.trim() === "" || key === last || Option.isSome(parse(key))
+    ? Effect.fail(
+      new UsageError({
+        message: `${JSON.stringify(key)} cannot be a key, because it is blank, ${last} or a ref. ` +
+          "Give another word, such as july."
+      })
+    )
+    : Effect.void
+
 /** The argument that names a run. */
 export const argument = Argument.String("run").pipe(
   Argument.withDescription("The ref, the id or the key of a run, or @last")

@@ -407,6 +407,13 @@ const batches: ReadonlyArray<Omit<Situation, "command">> = [
     args: ({ file }) => [file("a.jsonl", "{\"prompt\":\"Tides\"}\n".repeat(2))],
     told: /Lines 1 and 2[^]*keys that differ/
   },
+  {
+    name: "keys that are refs",
+    outcome: "badRequest",
+    args: ["-", "--name", "spine:run:1"],
+    stdin: "{\"prompt\":\"Tides\"}\n",
+    told: /cannot be a key/
+  },
   { name: "a name that is blank", outcome: "badRequest", args: ["-", "--name", " "], told: /--name[^]*not blank/ },
   {
     name: "a budget without estimates",
@@ -818,6 +825,13 @@ const stores: ReadonlyArray<Situation> = [
     args: ["july", unknownId],
     before: created,
     told: /under "july" already\. Forget it first/
+  },
+  {
+    command: "attach",
+    name: "a key that names the last run",
+    outcome: "badRequest",
+    args: ["@last", unknownId],
+    told: /"@last" cannot be a key[^]*july/
   },
   { command: "attach", name: "a key and no run", outcome: "badRequest", args: ["july"], told: /run/ },
   {

@@ -18,6 +18,7 @@ import { Reported, UsageError } from "../errors.ts"
 import { outcomeOf, together } from "../exitCode.ts"
 import { readText } from "../files.ts"
 import { format } from "../refText.ts"
+import * as Names from "../names.ts"
 import { Output } from "../output.ts"
 import * as Progress from "../progress.ts"
 import { failureOf } from "../report.ts"
@@ -204,6 +205,7 @@ const read = Effect.fnUntraced(function*(file: string, batch: string) {
     const key = `${batch}/${
       input.key ?? createHash("sha256").update(JSON.stringify(json.value)).digest("hex").slice(0, 16)
     }`
+    yield* Names.checkKey(key)
     const earlier = places.get(key)
     if (earlier !== undefined) {
       return yield* new UsageError({

@@ -58,6 +58,7 @@ export const attach = Command.make(
   "attach",
   { key, run: Names.argument, provider: Names.provider },
   Effect.fnUntraced(function*({ key, provider, run }) {
+    yield* Names.checkKey(key)
     const { ref } = yield* Names.resolve(run, provider)
     yield* (yield* (yield* State).open).attach(key, ref)
     yield* printEntry(key)
