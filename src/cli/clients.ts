@@ -8,11 +8,12 @@ import * as FileSystem from "effect/FileSystem"
 import * as Flag from "effect/cli/Flag"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { ConfigError } from "../RunError.ts"
 import type * as Spine from "../spine/index.ts"
 import type * as Tela from "../tela/index.ts"
-import { KeyError, UsageError } from "./errors.ts"
+import { KeyError, StillRunningError, UsageError } from "./errors.ts"
 import type { Provider } from "./names.ts"
 import type { State } from "./state.ts"
 
@@ -106,8 +107,16 @@ export const provide = <A, E, R>(
   { emulator, ...options }: Options & { readonly emulator: boolean }
 ) =>
   emulator
-    ? Effect.provide(effect, [layerEmulator, layerMemory])
+    ? Effect.provide(Effect.mapError(effect, endsHere), [layerEmulator, layerMemory])
     : Effect.provide(effect, layer(options))
+
+/** A timeout of an emulated run does not say how to wait again. */
+const endsHere = <E>(error: E) =>
+  Predicate.isTagged(error, "RunTimeoutError")
+    ? new StillRunningError({
+      message: "The run had not ended when --timeout passed. The emulator ended, and the run with it. Give a longer --timeout."
+    })
+    : error
 
 const layerMemory: Layer.Layer<State> = Layer.unwrap(
   Effect.map(Effect.promise(() => import("./openStore.ts")), ({ layerMemory }) => layerMemory)

@@ -19,10 +19,10 @@ export class LocalError extends Schema.TaggedError<LocalError>()("LocalError", {
   cause: Schema.optionalKey(Schema.Defect())
 }) {}
 
-/** A run has not ended, and the command does not wait. */
+/** A run has not ended, and the command does not wait any longer. An emulated run has no ref, because it ends with the command. */
 export class StillRunningError extends Schema.TaggedError<StillRunningError>()("StillRunningError", {
   message: Schema.String,
-  ref: RunRef
+  ref: Schema.optionalKey(RunRef)
 }) {}
 
 /** Something did not succeed, and the user has been told why. */
