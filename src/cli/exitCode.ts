@@ -70,12 +70,16 @@ export const outcomeOf = (error: unknown): Outcome => {
     return error.reason as Outcome
   }
   if (!Predicate.hasProperty(error, "_tag") || !Predicate.isString(error._tag)) return "internal"
+  if (error._tag === "ConfigError" && Predicate.hasProperty(error, "option") && isCredential(error.option)) return "auth"
   // The file of an artifact is on this machine
   if (error._tag === "ArtifactError" && Predicate.hasProperty(error, "reason") && error.reason === "write") {
     return "local"
   }
   return outcomeOfTag[error._tag] ?? "internal"
 }
+
+/** Whether an option of a client holds a secret. */
+const isCredential = (option: unknown): boolean => option === "apiKey" || option === "jwt"
 
 /** Whether an error says that the reader of a pipe went away. */
 const isClosedOutput = (error: unknown): boolean =>

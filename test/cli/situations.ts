@@ -167,6 +167,12 @@ const runs: ReadonlyArray<Omit<Situation, "command">> = [
     env: { SPINE_API_KEY: "", TELA_API_KEY: secrets[0]! },
     told: /TELA_API_KEY holds a key of Spine\. Move/
   },
+  {
+    name: "a key of two lines",
+    outcome: "auth",
+    args: ({ file }) => ["Tides", "--api-key-file", file("key", "sk_spine_a\nsk_spine_b\n")],
+    told: /apiKey has characters that no key has/
+  },
   { name: "a revoked key", outcome: "auth", args: ["Tides"], faults: [creates(Fault.status(401))], told: /API key/ },
   { name: "no credits", outcome: "limit", args: ["Tides"], faults: [creates(Fault.status(402))], told: /credits|402/ },
   {
@@ -209,6 +215,12 @@ const runs: ReadonlyArray<Omit<Situation, "command">> = [
     outcome: "stillRunning",
     args: [slow, ...fast, "--timeout", "50ms"],
     told: /canvas-runs wait spine:run:/
+  },
+  {
+    name: "a deadline of an emulated run, which ends with the command",
+    outcome: "stillRunning",
+    args: ["Tides", "--emulator", ...fast, "--timeout", "50ms"],
+    told: /The emulator ended[^]*longer --timeout\.\n$/
   },
   {
     name: "a key of the store that another command is creating",
