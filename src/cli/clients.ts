@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import type { ConfigError } from "../RunError.ts"
 import type * as Spine from "../spine/index.ts"
 import type * as Tela from "../tela/index.ts"
-import { KeyError, StillRunningError, UsageError } from "./errors.ts"
+import { KeyError, reasonOf, StillRunningError, UsageError } from "./errors.ts"
 import type { Provider } from "./names.ts"
 import type { State } from "./state.ts"
 
@@ -114,7 +114,8 @@ export const provide = <A, E, R>(
 const endsHere = <E>(error: E) =>
   Predicate.isTagged(error, "RunTimeoutError")
     ? new StillRunningError({
-      message: "The run had not ended when --timeout passed. The emulator ended, and the run with it. Give a longer --timeout."
+      message:
+        "The run had not ended when --timeout passed. The emulator ended, and the run with it. Give a longer --timeout."
     })
     : error
 
@@ -209,5 +210,5 @@ const checkKey = (provider: Provider, place: string, key: string) =>
 const readKey = (fs: FileSystem.FileSystem, path: string) =>
   Effect.mapError(
     fs.readFileString(path),
-    (cause) => new UsageError({ message: `The file ${path} with the API key cannot be read: ${cause.message}` })
+    (cause) => new UsageError({ message: `The file ${path} with the API key cannot be read: ${reasonOf(cause)}.` })
   )

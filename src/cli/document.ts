@@ -5,7 +5,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type * as Spine from "../spine/index.ts"
-import { LocalError } from "./errors.ts"
+import { LocalError, reasonOf } from "./errors.ts"
 import type { Named } from "./names.ts"
 import { Output } from "./output.ts"
 import { textFlag } from "./textFlag.ts"
@@ -27,7 +27,7 @@ export const write = Effect.fnUntraced(function*(named: Named, out: Option.Optio
   const path = yield* Path.Path
   yield* Effect.mapError(
     fs.writeFileString(out.value, text),
-    (cause) => new LocalError({ message: `The file ${out.value} cannot be written: ${cause.message}.`, cause })
+    (cause) => new LocalError({ message: `The file ${out.value} cannot be written: ${reasonOf(cause)}.`, cause })
   )
   yield* line({ type: "file", ref: named.ref, name: path.basename(out.value), path: out.value }, out.value)
 })

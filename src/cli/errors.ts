@@ -1,7 +1,14 @@
 /** The errors of the command that are not errors of the library. */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { RunRef } from "../internal/ref.ts"
 import { outcomes } from "./exitCode.ts"
+
+/** Returns the innermost reason of an error, such as `EACCES: permission denied`. */
+export const reasonOf = (error: unknown): string => {
+  const cause = Predicate.hasProperty(error, "cause") ? error.cause : undefined
+  return cause instanceof Error ? reasonOf(cause) : error instanceof Error ? error.message : String(error)
+}
 
 /** A flag, an argument or a file of the user is wrong. No request was made. */
 export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {

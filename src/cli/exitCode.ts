@@ -70,7 +70,9 @@ export const outcomeOf = (error: unknown): Outcome => {
     return error.reason as Outcome
   }
   if (!Predicate.hasProperty(error, "_tag") || !Predicate.isString(error._tag)) return "internal"
-  if (error._tag === "ConfigError" && Predicate.hasProperty(error, "option") && isCredential(error.option)) return "auth"
+  if (error._tag === "ConfigError" && Predicate.hasProperty(error, "option") && isCredential(error.option)) {
+    return "auth"
+  }
   // The file of an artifact is on this machine
   if (error._tag === "ArtifactError" && Predicate.hasProperty(error, "reason") && error.reason === "write") {
     return "local"

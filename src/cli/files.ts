@@ -6,7 +6,7 @@ import type * as PlatformError from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { parseJson } from "../internal/describe.ts"
-import { UsageError } from "./errors.ts"
+import { reasonOf, UsageError } from "./errors.ts"
 
 /** Reads a text file. `-` is standard input. */
 export const readText = (path: string): Effect.Effect<string, UsageError, FileSystem.FileSystem | Stdio.Stdio> =>
@@ -19,7 +19,7 @@ export const readText = (path: string): Effect.Effect<string, UsageError, FileSy
 /** Decodes UTF-8. Any other bytes, such as those of an image, would be sent as text that nobody wrote. */
 const read = <R>(what: string, bytes: Effect.Effect<Uint8Array, PlatformError.PlatformError, R>) =>
   bytes.pipe(
-    Effect.mapError((error) => new UsageError({ message: `${what} cannot be read: ${error.message}.` })),
+    Effect.mapError((error) => new UsageError({ message: `${what} cannot be read: ${reasonOf(error)}.` })),
     Effect.flatMap((bytes) =>
       Effect.try({
         try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),

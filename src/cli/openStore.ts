@@ -11,7 +11,7 @@ import * as Scope from "effect/Scope"
 import * as Budget from "../Budget.ts"
 import * as NodeSqlite from "../node/NodeSqlite.ts"
 import * as RunStore from "../RunStore.ts"
-import { LocalError } from "./errors.ts"
+import { LocalError, reasonOf } from "./errors.ts"
 import { State } from "./state.ts"
 
 /** A store in memory, for runs that end with the process. */
@@ -111,9 +111,3 @@ const privateFiles = Layer.effect(
     writeFileString: (path, data, options) => fs.writeFileString(path, data, { mode: 0o600, ...options })
   }))
 )
-
-/** The innermost reason of an error, such as `EACCES: permission denied`. */
-const reasonOf = (error: unknown): string => {
-  const cause = (error as { readonly cause?: unknown }).cause
-  return cause instanceof Error ? reasonOf(cause) : error instanceof Error ? error.message : String(error)
-}

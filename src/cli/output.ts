@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
 import { RunRef } from "../internal/ref.ts"
 import type * as Screen from "../picture/Screen.ts"
-import { LocalError } from "./errors.ts"
+import { LocalError, reasonOf } from "./errors.ts"
 import { format } from "./refText.ts"
 
 const Named = {
@@ -234,11 +234,6 @@ const textsOfProvider: ReadonlySet<Line["type"]> = new Set(["result", "delta", "
 const clean = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- the pattern replaces them
   text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
-
-const reasonOf = (cause: unknown): string => {
-  const inner = (cause as { readonly cause?: unknown }).cause ?? cause
-  return inner instanceof globalThis.Error ? inner.message : String(inner)
-}
 
 /** Describes the state of a run in one line. */
 export const describe = ({ errors = [], key, progress, ref, status }: RunLine): string =>

@@ -9,8 +9,7 @@ import * as Rude from "../../testing/Rude.ts"
 import * as SpineEmulator from "../../testing/SpineEmulator.ts"
 import * as TelaEmulator from "../../testing/TelaEmulator.ts"
 import * as Timeline from "../../testing/Timeline.ts"
-import { messageOf } from "../../internal/describe.ts"
-import { LocalError, UsageError } from "../errors.ts"
+import { LocalError, reasonOf, UsageError } from "../errors.ts"
 import { readJson } from "../files.ts"
 import { Output } from "../output.ts"
 import { textFlag } from "../textFlag.ts"
@@ -133,11 +132,11 @@ export const command = Command.make(
           canvases: [TelaEmulator.invoiceCanvas, ...telaCanvases(script, "3 seconds")]
         }
       })),
-      Effect.catchTag("ServeError", ({ cause }) =>
+      Effect.catchTag("ServeError", (cause) =>
         Effect.fail(
           new LocalError({
             message: `The emulator cannot listen on ${host}:${port}: ${
-              messageOf(cause)
+              reasonOf(cause)
             }. Give another --port or --host.`,
             cause
           })

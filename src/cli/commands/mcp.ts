@@ -24,7 +24,7 @@ import { RunStore } from "../../RunStore.ts"
 import { SpineClient } from "../../spine/SpineClient.ts"
 import { TelaClient } from "../../tela/TelaClient.ts"
 import * as Clients from "../clients.ts"
-import { KeyError, LocalError } from "../errors.ts"
+import { KeyError, LocalError, reasonOf } from "../errors.ts"
 import { Output } from "../output.ts"
 import { State } from "../state.ts"
 import { version } from "../version.ts"
@@ -144,9 +144,7 @@ const overHttp = Effect.fnUntraced(function*(serve: Served, port: number) {
     Layer.catchTag("ServeError", (error) =>
       Layer.effectDiscard(
         new LocalError({
-          message: `The port ${port} of 127.0.0.1 cannot be used: ${
-            reasonOf(error.cause)
-          }. Give another with --http PORT.`,
+          message: `The port ${port} of 127.0.0.1 cannot be used: ${reasonOf(error)}. Give another with --http PORT.`,
           cause: error
         })
       ))
@@ -158,5 +156,3 @@ const newToken = SecureRandom.SecureRandom.use(({ randomBytes }) => randomBytes(
   Effect.map(Base64Url.encode),
   Effect.provide(SecureRandom.layerWebCrypto)
 )
-
-const reasonOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
