@@ -4,10 +4,12 @@ import * as FileSystem from "effect/FileSystem"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import * as Predicate from "effect/Predicate"
 import type * as Spine from "../spine/index.ts"
+import { Clients } from "./clients.ts"
 import { LocalError, reasonOf } from "./errors.ts"
 import type { Named } from "./names.ts"
-import { Output } from "./output.ts"
+import { Output, type RunLine } from "./output.ts"
 import { textFlag } from "./textFlag.ts"
 
 export const flag = textFlag("out").pipe(
@@ -40,3 +42,15 @@ export const canvasOf = (
   canvas_id === ""
     ? Effect.succeed({ canvas: undefined, tasks: undefined })
     : Effect.all({ canvas: canvases.getDag(canvas_id), tasks: canvases.getTasks(canvas_id) }, { concurrency: 2 })
+
+/** The canvas of a run at one poll. If it cannot be read, the watch of the run continues without it. */
+export const canvasAt = Effect.fnUntraced(
+  function*({ ref, snapshot }: RunLine) {
+    const id = Predicate.hasProperty(snapshot, "canvas_id") ? snapshot.canvas_id : undefined
+    if (ref.provider !== "spine" || !Predicate.isString(id) || id === "") return
+    return yield* (yield* (yield* Clients).spine).canvases.getDag(id)
+  },
+  Effect.timeoutOption("10 seconds"),
+  Effect.map(Option.getOrUndefined),
+  Effect.orElseSucceed(() => undefined)
+)

@@ -4,7 +4,6 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as History from "../../picture/History.ts"
@@ -13,7 +12,7 @@ import * as Clients from "../clients.ts"
 import { UsageError } from "../errors.ts"
 import { follow, type Wait } from "../follow.ts"
 import * as Names from "../names.ts"
-import { Output, type RunLine } from "../output.ts"
+import { Output } from "../output.ts"
 import * as Progress from "../progress.ts"
 import { format } from "../refText.ts"
 import * as Waiting from "../waiting.ts"
@@ -92,23 +91,13 @@ const watch = Effect.fnUntraced(
     yield* Stream.runForEach(followed.watch(wait), ({ line }) =>
       Effect.gen(function*() {
         yield* show(line)
-        const canvas = yield* readCanvas(line)
+        const canvas = yield* Document.canvasAt(line)
         const now = yield* Clock.currentTimeMillis
         if (canvas !== undefined) yield* Ref.update(history, (before) => History.observe(before, canvas, now))
       }))
     return yield* Ref.get(history)
   },
   Effect.scoped
-)
-
-/** Reads the canvas of a run that is watched. If that fails, the watch continues without it. */
-const readCanvas = Effect.fnUntraced(
-  function*({ ref, snapshot }: RunLine) {
-    if (ref.provider !== "spine" || !Predicate.hasProperty(snapshot, "canvas_id")) return
-    if (!Predicate.isString(snapshot.canvas_id) || snapshot.canvas_id === "") return
-    return yield* (yield* (yield* Clients.Clients).spine).canvases.getDag(snapshot.canvas_id)
-  },
-  Effect.orElseSucceed(() => undefined)
 )
 
 const ofTela = Effect.fnUntraced(function*({ ref }: Names.Named, options: Report.ReportOptions) {

@@ -2,10 +2,10 @@ import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { Canvas } from "../../spine/SpineCanvasSchema.ts"
 import * as Clients from "../clients.ts"
+import * as Document from "../document.ts"
 import { Reported, UsageError } from "../errors.ts"
 import { together } from "../exitCode.ts"
 import { follow, type Wait } from "../follow.ts"
@@ -37,7 +37,7 @@ export const command = Command.make(
           message: `${format(other.ref)} has no graph: an execution of Tela has no blocks. Leave out --graph.`
         })
       }
-      const canvasOf = graph ? readCanvas : () => Effect.undefined
+      const canvasOf = graph ? Document.canvasAt : () => Effect.undefined
       const watchAll = Effect.flatMap(
         Progress.make(named),
         (show) =>
@@ -81,15 +81,3 @@ const watch = Effect.fnUntraced(function*(
   )
   yield* Option.getOrUndefined(last)?.ended ?? Effect.void
 })
-
-/** Reads the canvas of a run. If that fails, the watch goes on without it. */
-const readCanvas = Effect.fnUntraced(
-  function*({ snapshot }: RunLine) {
-    const id = Predicate.hasProperty(snapshot, "canvas_id") ? snapshot.canvas_id : undefined
-    if (!Predicate.isString(id)) return
-    return yield* (yield* (yield* Clients.Clients).spine).canvases.getDag(id)
-  },
-  Effect.timeoutOption("10 seconds"),
-  Effect.map(Option.getOrUndefined),
-  Effect.orElseSucceed(() => undefined)
-)
