@@ -81,7 +81,10 @@ export class BudgetError extends TaggedError<BudgetError>()("BudgetError", {
  * @since 0.1.0
  */
 export interface LayerOptions {
-  /** The maximum cost of the runs of one account in the window: a number, or a function of the account. */
+  /**
+   * The maximum cost of the runs of one account in the window: a number, or a function of the account. If the function throws, or returns
+   * anything but a number, zero or more, the call fails with a `BadRequestError`, and no request is made.
+   */
   readonly limit: number | ((account: string) => number)
   /**
    * The period of the limit. The window slides: what was reserved longer ago does not count.
@@ -383,6 +386,13 @@ const isLimit = (value: unknown): boolean => isAmount(value) || Predicate.isFunc
 const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings): Service => {
   const rangeAt = (now: number) => ({ now, since: windowMillis === Infinity ? -1 : now - windowMillis })
 
+  /** The limit of an account. The function of the program may throw, or return anything. */
+  const readLimit = Effect.fnUntraced(function*(operation: string, account: string) {
+    const limit: unknown = yield* Options.reading(operation, "limit", () => Effect.sync(() => limitOf(account)))
+    yield* Options.checkGiven(operation, `limit(${quote(account)})`, limit, isAmount, amount)
+    return limit as number
+  })
+
   const settle = (operation: string, ref: RunRef, cost: unknown) =>
     ask(operation, "the cost of a run could not be stored", ledger.settle(ref, isAmount(cost) ? cost : undefined))
 
@@ -395,7 +405,7 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
     yield* Options.checkGiven(operation, "estimate", estimate, isAmount, amount)
     yield* Options.checkText(operation, "account", account)
     const item = { id: yield* newId, account, amount: estimate }
-    const limit = limitOf(account)
+    const limit = yield* readLimit(operation, account)
     const { isReserved, reserved, spent } = yield* ask(
       operation,
       "nothing could be reserved, and no request was made",
@@ -467,7 +477,7 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
         yield* Options.checkText(operation, "account", account)
         const range = rangeAt(yield* Clock.currentTimeMillis)
         const { reserved, spent } = yield* ask(operation, "the costs could not be read", ledger.sums(account, range))
-        const limit = limitOf(account)
+        const limit = yield* readLimit(operation, account)
         return { limit, spent, reserved, available: Math.max(0, limit - spent - reserved) }
       })
   }

@@ -118,6 +118,48 @@ for (const [name, ledger] of Object.entries(ledgers)) {
     )
 
     test(
+      "counts a create that never ends without limit of time if `createTimeout` is infinite",
+      (open, pass) =>
+        Effect.gen(function*() {
+          const budget = yield* open({ limit: 100, createTimeout: Infinity })
+          const started = yield* Deferred.make<void>()
+          const created = Effect.andThen(Deferred.succeed(started, undefined), Effect.never)
+          yield* Effect.forkDetach(budget.create(created, { estimate: 40 }))
+          yield* Deferred.await(started)
+          yield* pass("1000 days")
+          assert.deepInclude(yield* budget.status(), { reserved: 40 })
+        })
+    )
+
+    for (
+      const [what, limit, fault] of [
+        ["returns NaN", () => NaN, "limit(\"ann\") is NaN; it must be a number, zero or more."],
+        [
+          "returns nothing",
+          () => undefined as never,
+          "limit(\"ann\") is undefined; it must be a number, zero or more."
+        ],
+        ["throws", (account: string) => assert.fail(`no ${account}`), "no ann"]
+      ] as const
+    ) {
+      test(`rejects a create if the function limit ${what}, and does not run it`, (open) =>
+        Effect.gen(function*() {
+          const budget = yield* open({ limit })
+          let ran = false
+          const create = Effect.sync(() => {
+            ran = true
+            return { ref: refOf("1") }
+          })
+          for (const call of [budget.create(create, { estimate: 1, account: "ann" }), budget.status("ann")]) {
+            const error = failure(yield* Effect.exit<unknown, unknown, never>(call))
+            assert.instanceOf(error, RunError.BadRequestError)
+            assert.include(error.message, fault)
+          }
+          assert.isFalse(ran)
+        }))
+    }
+
+    test(
       "counts the run of a process that ended during its create, once the program has found it",
       (open, pass) =>
         Effect.gen(function*() {

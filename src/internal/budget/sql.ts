@@ -54,7 +54,10 @@ export const make = (sql: SqlClient.SqlClient, table: string): Ledger => {
         const before = yield* sums(item.account, range)
         const isReserved = before.spent + before.reserved + item.amount <= limit
         if (isReserved) {
-          yield* sql`insert into ${items} ${sql.insert({ ...item, at: now, spent: 0, expires_at: now + createMillis })}`
+          const expiresAt = now + createMillis
+          // The column is a whole number
+          const expires_at = expiresAt > Number.MAX_SAFE_INTEGER ? null : Math.ceil(expiresAt)
+          yield* sql`insert into ${items} ${sql.insert({ ...item, at: now, spent: 0, expires_at })}`
         }
         return { ...before, isReserved }
       })),
