@@ -184,6 +184,16 @@ export const readDuration = <E>(
 export const positive = (operation: string, parameter: string, input: unknown) =>
   readDuration(rejectFor(operation), parameter, input, Duration.isPositive, positiveDuration)
 
+/** Reads a duration of an operation, which may be zero. */
+export const nonNegative = (operation: string, parameter: string, input: unknown) =>
+  readDuration(
+    rejectFor(operation),
+    parameter,
+    input,
+    (duration) => !Duration.isNegative(duration),
+    "a duration, 0 or longer"
+  )
+
 /** Reads a duration of a configuration, which must be longer than zero. */
 export const durationConfig = (option: string, input: unknown): Effect.Effect<Duration.Duration, ConfigError> =>
   readDuration(rejectConfig, option, input, Duration.isPositive, positiveDuration)

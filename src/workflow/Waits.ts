@@ -118,18 +118,10 @@ const serviceOf = ({ providers }: Polls<AnyProvider>, { purge, wake, ...kept }: 
     }),
   purge: (olderThan) =>
     Effect.gen(function*() {
-      const age = yield* CallOptions.readDuration(
-        CallOptions.rejectFor("Waits.purge"),
-        "olderThan",
-        olderThan,
-        isAge,
-        "a finite duration, 0 or longer"
-      )
+      const age = yield* CallOptions.nonNegative("Waits.purge", "olderThan", olderThan)
       return yield* purge((yield* Clock.currentTimeMillis) - Math.ceil(Duration.toMillis(age)))
     })
 })
-
-const isAge = (duration: Duration.Duration): boolean => Duration.isFinite(duration) && Duration.toMillis(duration) >= 0
 
 /**
  * Creates a layer that keeps the waits in memory, and polls their runs in one fiber.

@@ -356,6 +356,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   "store.purge": [
     `store.purge()`,
     `store.purge("30 dayz")`,
+    `store.purge(-1)`,
     `store.purge({ olderThan: "30 days" })`,
     `store.purge(new Date(0))`
   ],
@@ -365,6 +366,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `store.reconcile("a", Effect.succeed([]))`,
     `store.reconcile("a", Tela.findByTag, "1 hour")`,
     `store.reconcile("a", Tela.findByTag, { settlingTime: "soon" })`,
+    `store.reconcile("a", Tela.findByTag, { settlingTime: -1 })`,
     `store.reconcile("a", Tela.findByTag, { settlngTime: "1 hour" })`,
     `Effect.andThen(Effect.ignore(store.runOnce("e", () => Effect.fail("out of luck"))), store.reconcile("e", (tag) => Effect.as(Tela.findByTag(tag), [{ id }])))`,
     `store.reconcile("e", () => Effect.succeed([ref, failing]))`
@@ -1346,7 +1348,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `waits.purge()`,
     `waits.purge("old")`,
     `waits.purge(-1)`,
-    `waits.purge(Infinity)`
+    `waits.purge({ olderThan: "30 days" })`
   ],
   "Waits.layerSql": [
     `Layer.provide(Waits.layerSql(), [WorkflowEngine.layerMemory, database])`,

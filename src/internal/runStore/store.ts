@@ -2,11 +2,9 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { badRequest, type InvalidOutputError, type RunFailedError } from "../../RunError.ts"
-import { quote } from "../describe.ts"
 import * as Options from "../options.ts"
 import { describe, format, read as readRef, runOf, type RunRef } from "../ref.ts"
 import { isOurs } from "../taggedError.ts"
@@ -246,7 +244,7 @@ export const make = Effect.fnUntraced(
               "a function that returns an Effect"
             )
             const { settlingTime = "10 minutes" } = yield* Options.copy(operation, "options", given, ["settlingTime"])
-            const settling = yield* durationOf(operation, "settlingTime", settlingTime)
+            const settling = yield* Options.nonNegative(operation, "settlingTime", settlingTime)
             const now = yield* Clock.currentTimeMillis
             const entry = yield* entries.read(subject)
             if (entry?._tag !== "Unknown" || entry.tag === undefined) return entry
@@ -267,7 +265,7 @@ export const make = Effect.fnUntraced(
             }
             const [ref] = refs.values()
             if (ref === undefined) {
-              if (now - intendedAt < settling) return entry
+              if (now - intendedAt < Duration.toMillis(settling)) return entry
               yield* Effect.uninterruptible(entries.free(subject, { intendedAt, tag }))
             } else if (refs.size > 1) {
               return yield* duplicateRuns(subject, [...refs.values()])
@@ -301,24 +299,12 @@ export const make = Effect.fnUntraced(
       purge: (olderThan: Duration.Input) =>
         Effect.gen(function*() {
           const operation = "RunStore.purge"
-          const age = yield* durationOf(operation, "olderThan", olderThan)
-          return yield* entries.purge(operation, (yield* Clock.currentTimeMillis) - age)
+          const age = yield* Options.nonNegative(operation, "olderThan", olderThan)
+          return yield* entries.purge(operation, (yield* Clock.currentTimeMillis) - Duration.toMillis(age))
         }).pipe(Telemetry.span("RunStore.purge", {}))
     }
   }
 )
-
-/** Reads a duration, in milliseconds. */
-const durationOf = (operation: string, parameter: string, input: Duration.Input) =>
-  Option.match(Options.durationOf(input), {
-    onNone: () =>
-      Effect.fail(badRequest({
-        operation,
-        parameter,
-        message: `${parameter} is ${quote(input)}; it must be a duration, such as "30 days".`
-      })),
-    onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
-  })
 
 /** Returns the effect of a create. A function is called before the intent is written, so that an error it throws leaves the key free. */
 const withTag = <A, E, R>(operation: string, create: Create<A, E, R>, tag: string | undefined) =>
