@@ -1,13 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
 import { LanguageModel, type Response } from "effect/ai"
 import { Budget, RunStore, Spine, Tela } from "canvas-runs"
 import { SpineToolkit, TelaToolkit } from "canvas-runs/ai"
-import { SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+import { Fault, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+import { TestClock } from "effect/testing"
 
 const timeline = Timeline.make({ duration: 0 })
 
 const spine = Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+  Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline } }))
+)
+const patientSpine = Spine.layer({ apiKey: Redacted.make("sk_spine_test"), requestTimeout: "1 hour" }).pipe(
   Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline } }))
 )
 const tela = Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
@@ -47,6 +51,25 @@ describe("SpineToolkit", () => {
       Effect.provide(SpineToolkit.layer({ estimate: 60 })),
       Effect.provide([spine, RunStore.layerMemory, Budget.layerMemory({ limit: 100 })])
     ))
+
+  it.effect("returns the run of a create that takes longer than a wait, and an error to another call with its key", () =>
+    Effect.gen(function*() {
+      const { fault, requests, runs } = yield* SpineEmulator.SpineEmulator
+      yield* fault(Fault.delay("30 minutes").pipe(Fault.on("POST", "/v1/run")))
+      const creating = yield* Effect.forkChild(call("spine_start", { prompt: "Tides", key: "tides" }))
+      // The call makes its ids with the real Web Crypto, so the clock waits for its request
+      yield* Effect.repeat(Effect.andThen(nextTask, requests), { until: (made) => made.length > 0 })
+      const waiting = yield* Effect.forkChild(call("spine_start", { prompt: "Tides", key: "tides" }))
+      yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), nextTask), {
+        until: () => waiting.pollUnsafe() !== undefined
+      })
+      const waited = yield* Fiber.join(waiting)
+      assert.include(JSON.stringify(waited.encodedResult), "RunIsBeingCreated")
+      assert.isUndefined(creating.pollUnsafe())
+      yield* TestClock.adjust("30 minutes")
+      const { isFailure, result } = yield* Fiber.join(creating)
+      assert.deepStrictEqual([isFailure, "run_id" in result && result.run_id], [false, (yield* runs)[0]!.id])
+    }).pipe(Effect.provide(SpineToolkit.layer()), Effect.provide([patientSpine, RunStore.layerMemory])))
 })
 
 describe("TelaToolkit", () => {
@@ -68,5 +91,7 @@ describe("TelaToolkit", () => {
       assert.match(artifacts![0]!["download_url"], /^https?:/)
     }).pipe(Effect.provide(TelaToolkit.layer()), Effect.provide([tela, RunStore.layerMemory])))
 })
+
+const nextTask = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"

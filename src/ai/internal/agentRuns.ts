@@ -1,4 +1,5 @@
 /** Starts, follows and reports runs for the tools of any provider, and answers long calls with tasks. */
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -96,13 +97,21 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
       if (provider.findByTag !== undefined && key !== undefined) {
         yield* Effect.mapError(store.reconcile(id, provider.findByTag), (error) => toolError(error))
       }
-      const ref = yield* store.runOnce(
-        id,
-        (tag) => budget === undefined ? create(tag) : budget.create(create(tag), { estimate })
-      ).pipe(
-        Effect.mapError((error) => toolError(error)),
-        Effect.timeoutOrElse({ duration: Duration.seconds(maxWaitSeconds), orElse: () => beingCreated(title) })
-      )
+      const isCreating = yield* Deferred.make<void>()
+      const ref = yield* store.runOnce(id, (tag) =>
+        Effect.andThen(
+          Deferred.succeed(isCreating, undefined),
+          budget === undefined ? create(tag) : budget.create(create(tag), { estimate })
+        )).pipe(
+          Effect.mapError((error) => toolError(error)),
+          // Limits the wait for the claim of another call. The create itself cannot be interrupted, and its run must not be lost
+          Effect.raceFirst(
+            Effect.sleep(Duration.seconds(maxWaitSeconds)).pipe(
+              Effect.andThen(Deferred.isDone(isCreating)),
+              Effect.flatMap((isCreating) => isCreating ? Effect.never : beingCreated(title))
+            )
+          )
+        )
       const call = yield* CurrentCall
       if (call !== undefined) return yield* withTask(call, ref, key === undefined ? id : undefined)
       // The run exists, so a poll that fails is no failure of the start
@@ -145,14 +154,14 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
   return self
 })
 
-/** Another process has the claim on a key, or was killed while it had it. Hosts do not wait for as long as the store does. */
+/** Another call has the claim on a key, or its process was killed. Hosts do not wait for as long as the store does. */
 const beingCreated = (title: string) =>
   Effect.fail(
     new ToolError({
       error: "RunIsBeingCreated",
       message:
-        "Another server creates the run of this key, or was stopped while it did so. Repeat the call with the same key in two " +
-        `minutes. Use no other key: the run may exist at ${title}, and may be billed.`,
+        "Another call is creating the run of this key, or its server was stopped while it did so. Repeat the call with the same " +
+        `key in two minutes. Do not use another key: the run may exist at ${title}, and may be billed.`,
       isRetryable: true
     })
   )
