@@ -33,7 +33,7 @@ const test = <E>(
 
 describe("tasks of runs", () => {
   test(
-    "renew their time to live for as long as the run goes on, although nothing changes",
+    "renew their time to live until the run has ended, although nothing changes",
     Effect.gen(function*() {
       const { get } = yield* makeTask
       const day = Duration.toMillis("1 day")
@@ -47,7 +47,7 @@ describe("tasks of runs", () => {
       const ended = yield* get
       assert.strictEqual(ended.status, "completed")
       assert.strictEqual(ended.ttlMs, Duration.toMillis("26 hours"))
-      // What has ended does not change any more
+      // A task that has ended does not change
       yield* TestClock.adjust("5 hours")
       assert.deepStrictEqual(yield* get, ended)
     })
@@ -67,7 +67,7 @@ describe("tasks of runs", () => {
   )
 
   test(
-    "tell their progress, and when it last changed",
+    "report their progress, and when it last changed",
     Effect.gen(function*() {
       const { get } = yield* makeTask
       assert.include((yield* get).statusMessage, "0 of 5 tasks are done")
@@ -80,18 +80,24 @@ describe("tasks of runs", () => {
   )
 
   test(
-    "go on if the provider is overloaded, and say so",
+    "continue if the provider is overloaded, say so, and keep the progress that they had",
     Effect.gen(function*() {
       const { emulator, get } = yield* makeTask
+      yield* TestClock.adjust("1 hour")
+      const before = yield* get
+      yield* TestClock.adjust("1 minute")
       yield* emulator.fault(Fault.status(503))
       const task = yield* get
       assert.strictEqual(task.status, "working")
-      assert.match(task.statusMessage!, /last request failed.*503/)
+      assert.match(task.statusMessage!, /2 of 5 tasks are done.*last request failed.*503/)
+      assert.strictEqual(task.lastUpdatedAt, before.lastUpdatedAt)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* get).lastUpdatedAt, before.lastUpdatedAt)
     })
   )
 
   test(
-    "of a run that was just created go on if the provider does not find it, and end if it is gone for longer",
+    "of a new run continue if the provider does not find it, and end if it is still missing later",
     Effect.gen(function*() {
       const { emulator, get } = yield* makeTask
       yield* emulator.fault(Fault.status(404), Fault.status(404))

@@ -116,24 +116,29 @@ type Polled = Exclude<Observed, { readonly _tag: "Pending" }> | {
   readonly note?: string
 }
 
+interface Change {
+  readonly progress: Progress | undefined
+  readonly at: number
+}
+
 /** The tasks of these providers, in a store. */
 export const make = Effect.fnUntraced(function*(
   store: RunStore.Service,
   budget: BudgetService | undefined,
   providers: ReadonlyArray<Observer>
 ) {
-  /** When the progress of a task last changed, as this process saw it. */
-  const changes = new Map<string, { readonly progress: string; readonly at: number }>()
+  /** The last progress of each task, and when it changed, as this process saw it. */
+  const changes = new Map<string, Change>()
 
-  const changedAt = (taskId: string, progress: Progress | undefined, createdAt: number, now: number): number => {
-    const text = JSON.stringify(progress ?? null)
+  const changeOf = (taskId: string, progress: Progress | undefined, createdAt: number, now: number): Change => {
     const before = changes.get(taskId)
-    if (before?.progress === text) return before.at
+    if (before !== undefined && JSON.stringify(before.progress) === JSON.stringify(progress)) return before
     const at = before === undefined && (progress?.completed ?? 0) === 0 ? createdAt : now
-    changes.set(taskId, { progress: text, at })
+    const change = { progress, at }
+    changes.set(taskId, change)
     const [oldest] = changes.keys()
     if (changes.size > remembered && oldest !== undefined) changes.delete(oldest)
-    return at
+    return change
   }
 
   const poll = Effect.fnUntraced(function*(key: string): Effect.fn.Return<Polled, InternalError> {
@@ -191,8 +196,11 @@ export const make = Effect.fnUntraced(function*(
     }
     const observed = yield* Cache.get(polls, JSON.stringify(ref))
     if (observed._tag === "Pending") {
-      const { note, progress } = observed
-      const at = changedAt(taskId, progress, createdAt, now)
+      const { note } = observed
+      // A poll that failed says nothing about the progress
+      const { at, progress } = note === undefined
+        ? changeOf(taskId, observed.progress, createdAt, now)
+        : changes.get(taskId) ?? { at: createdAt, progress: undefined }
       return {
         ...fieldsOf(taskId, ref, { now, createdAt, changedAt: at }, progress),
         status: "working",
