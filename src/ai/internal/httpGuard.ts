@@ -1,6 +1,6 @@
 /**
- * Guards an HTTP endpoint on loopback: only requests to a local host name, from a local origin, with the token. So no web page can use
- * the server through the browser of its user.
+ * Guards an HTTP endpoint on loopback: only requests to a local host name, from a local origin, with the token. No web page can use the
+ * server through the browser of its user.
  */
 import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
@@ -28,15 +28,17 @@ export const make = ({ hosts, token }: Options) =>
     Effect.gen(function*() {
       const request = yield* HttpServerRequest.HttpServerRequest
       const { authorization, host, origin } = request.headers
-      const isLocal = (url: string) => {
-        const { hostname } = URL.canParse(url) ? new URL(url) : { hostname: "" }
-        return hosts.includes(hostname)
-      }
+      /** Whether this is the origin of a local page: a scheme, a host and a port, and nothing else. */
+      const isLocal = (url: string) =>
+        URL.canParse(url) && !/[\\/?#@]/.test(url.replace(/^\w+:\/\//, "")) && hosts.includes(new URL(url).hostname)
       if (host === undefined || !isLocal(`http://${host}`)) {
-        return refusal(403, `This server answers to ${hosts.join(", ")}, and not to the host of this request.`)
+        return refusal(403, `This server accepts requests to ${hosts.join(", ")}. Use one of these names in its URL.`)
       }
       if (origin !== undefined && !isLocal(origin)) {
-        return refusal(403, "This server accepts no requests of web pages from elsewhere.")
+        return refusal(
+          403,
+          "This server accepts requests only from web pages of its own hosts. The Origin header names another."
+        )
       }
       if (token !== undefined && !(yield* isSame(authorization ?? "", `Bearer ${Redacted.value(token)}`))) {
         return HttpServerResponse.setHeader(
@@ -44,6 +46,10 @@ export const make = ({ hosts, token }: Options) =>
           "www-authenticate",
           "Bearer"
         )
+      }
+      // Without this check `effect/ai` would answer that the body is not JSON
+      if (Number(request.headers["content-length"]) > maxMessage) {
+        return refusal(413, `The message is longer than ${maxMessage} bytes. Send less text, or shorter files.`)
       }
       // The origin was checked here, and `effect/ai` knows no ports of local pages
       const checked = request.modify({ headers: Headers.remove(request.headers, "origin") })
@@ -56,7 +62,7 @@ export const make = ({ hosts, token }: Options) =>
 
 const refusal = (status: number, message: string) => HttpServerResponse.jsonUnsafe({ error: message }, { status })
 
-/** Compares digests, so that the time says nothing about the token. */
+/** Compares digests, because the time of a text comparison reveals where the texts differ. */
 const isSame = (a: string, b: string) =>
   Digest.Digest.use((digest) =>
     Effect.all([a, b].map((text) => digest.digestHex(Digest.sha256, new TextEncoder().encode(text))))

@@ -1,5 +1,5 @@
 /**
- * Standard input and output for JSON-RPC, one message in a line. A line that is no message is answered with an error here, because the
+ * Standard input and output for JSON-RPC, one message in a line. A line that is not a message is answered with an error here, because the
  * parser of `effect/ai` ends the connection on text that is not JSON.
  */
 import * as McpSchema from "effect/ai/McpSchema"
@@ -18,12 +18,15 @@ const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
 const isId = (id: unknown): id is string | number => Predicate.isString(id) || Predicate.isNumber(id)
 
-/** The answer to a line that is no message of JSON-RPC, or `undefined` for one that is. */
+/** The answer to a line that is not a JSON-RPC message, or `undefined` for a message. */
 export const faultOf = (line: string): string | undefined => {
   const fault = (code: number, message: string, id: string | number | null = null) =>
     JSON.stringify({ jsonrpc: "2.0", id, error: { code, message } })
   if (line.length > maxMessage) {
-    return fault(McpSchema.INVALID_REQUEST_ERROR_CODE, `The message is longer than ${maxMessage} characters.`)
+    return fault(
+      McpSchema.INVALID_REQUEST_ERROR_CODE,
+      `The message is longer than ${maxMessage} characters. Send less text, or shorter files.`
+    )
   }
   const parsed = parse(line)
   if (Result.isFailure(parsed)) {
@@ -42,7 +45,7 @@ export const faultOf = (line: string): string | undefined => {
   if (jsonrpc === "2.0" && (isRequest || isResponse)) return undefined
   return fault(
     McpSchema.INVALID_REQUEST_ERROR_CODE,
-    "The message is no request, notification or response of JSON-RPC 2.0.",
+    "The message is not a request, notification or response of JSON-RPC 2.0.",
     isId(id) ? id : null
   )
 }
