@@ -8,9 +8,9 @@
  * seconds in one call, because many hosts end a call after a minute.
  *
  * A task is an entry of the `RunStore`, stored before it is answered, under an id of 192 random bits. Its state is that of the run at the
- * provider, so every process on the same store answers for it, also after the one that created it was killed. `pollIntervalMs` follows
- * `Polling.adaptive`. The time to live of a task grows while its run goes on, and is 24 hours after its end. `tasks/cancel` ends the task and
- * not the run, which continues and is billed, as no provider can cancel one.
+ * provider. Every process on the same store can answer for it, even after the process that created it was killed. `pollIntervalMs` follows
+ * `Polling.adaptive`. The time to live of a task grows until its run ends, and then lasts 24 hours. `tasks/cancel` ends the task but not
+ * the run: no provider can cancel a run, so it continues and is billed.
  *
  * A failure is the result of the tool, with `isError` and a message that says what to do.
  *
@@ -202,8 +202,9 @@ export interface HttpOptions<S extends ServedList> extends Options<S> {
 }
 
 const instructions =
-  "These tools start AI runs that take minutes to hours and cost money. Start one run for one piece of work, with a key. Then wait for it " +
-  "with the tool for waiting. A run continues although nobody waits, and no tool can cancel it. An error says what to do."
+  "These tools start AI runs that take minutes to hours and cost money. Start one run for each piece of work, and give it a key. If its " +
+  "status is \"running\", call the wait tool of the same provider, spine_wait or tela_wait, until the status changes. A run continues even " +
+  "if you stop waiting. No tool can cancel it. If a call fails, do what its error message says."
 
 const stateful = [
   McpProtocol.v2025_11_25,
@@ -249,7 +250,7 @@ const isServed = (value: unknown): boolean => Array.isArray(value) && value.leng
  *
  * **Details**
  *
- * A line of the input that is no message of JSON-RPC is answered with an error. When the input ends, the layer's fiber is interrupted; runs
+ * A line of the input that is not a JSON-RPC message is answered with an error. When the input ends, the layer's fiber is interrupted; runs
  * continue at the provider. Nothing else may write to standard output: let the `Logger` of the program write to standard error.
  *
  * **Example** (A server without input)

@@ -107,7 +107,7 @@ const start = Tool.make("spine_start", {
 const wait = Tool.make("spine_wait", {
   description:
     "Waits until a Spine run has ended, at most 45 seconds in one call, and returns its output. If the status is still " +
-    "\"running\", call it again. The run continues also if nobody waits.",
+    "\"running\", call this tool again. The run continues even if you stop waiting.",
   parameters: Schema.Struct({ run_id: Parameters.runId("spine_start"), seconds: Parameters.seconds }),
   success: RunReport,
   ...failure
@@ -130,9 +130,9 @@ const artifacts = Tool.make("spine_artifacts", {
 
 const stop = Tool.make("spine_stop", {
   description:
-    "Spine has no way to cancel a run. This tool makes no request; it tells what happens to a run that is no longer needed.",
+    "Spine has no way to cancel a run. This tool makes no request. It explains what happens to a run that is no longer needed.",
   parameters: Schema.Struct({ run_id: Parameters.runId("spine_start") }),
-  success: RunReport,
+  success: Parameters.Stopped,
   ...failure
 }).annotate(Tool.Title, "Stop waiting for a Spine run").annotate(Tool.Readonly, true).annotate(Tool.Destructive, false)
 

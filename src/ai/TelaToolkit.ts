@@ -95,7 +95,7 @@ const execute = Tool.make("tela_execute", {
 const wait = Tool.make("tela_wait", {
   description:
     "Waits until a Tela execution has ended, at most 45 seconds in one call, and returns its output. If the status is still " +
-    "\"running\", call it again. The execution continues also if nobody waits.",
+    "\"running\", call this tool again. The execution continues even if you stop waiting.",
   parameters: Schema.Struct({ run_id: Parameters.runId("tela_execute"), seconds: Parameters.seconds }),
   success: RunReport,
   ...failure
@@ -119,9 +119,9 @@ const artifacts = Tool.make("tela_artifacts", {
 
 const stop = Tool.make("tela_stop", {
   description:
-    "Tela has no way to cancel an execution. This tool makes no request; it tells what happens to an execution that is no longer needed.",
+    "Tela has no way to cancel an execution. This tool makes no request. It explains what happens to an execution that is no longer needed.",
   parameters: Schema.Struct({ run_id: Parameters.runId("tela_execute") }),
-  success: RunReport,
+  success: Parameters.Stopped,
   ...failure
 }).annotate(Tool.Title, "Stop waiting for a Tela execution").annotate(Tool.Readonly, true).annotate(
   Tool.Destructive,

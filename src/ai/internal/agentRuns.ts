@@ -31,7 +31,7 @@ export interface AgentRuns<Snapshot> {
   /** The terminal snapshot of a run that succeeded. */
   readonly succeeded: (runId: string) => Effect.Effect<Snapshot, ToolError>
   /** Says that a run cannot be cancelled. */
-  readonly stop: (runId: string) => RunReport
+  readonly stop: (runId: string) => { readonly run_id: string; readonly message: string }
 }
 
 /** Makes the operations on the `RunStore` of the context, and on its `Budget` if it has one. */
@@ -145,10 +145,9 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
     }),
     stop: (runId) => ({
       run_id: runId,
-      status: "running",
       message:
         `Nothing was cancelled: ${title} has no call that cancels a run. A run that has not ended continues and is billed. You ` +
-        `need not wait for it: ${name}_result returns its output whenever it has ended.`
+        `do not have to wait for it: ${name}_result returns its output after its end.`
     })
   }
   return self

@@ -33,6 +33,9 @@ export const seconds = Schema.optionalKey(
 /** The result of a tool for artifacts. */
 export const Artifacts = Schema.Struct({ run_id: Schema.String, artifacts: Schema.Array(Artifact) })
 
+/** The result of a tool that cancels nothing. It makes no request, so it does not know the status of the run. */
+export const Stopped = Schema.Struct({ run_id: Schema.String, message: Schema.String })
+
 const isAmount = (value: unknown): boolean => Predicate.isNumber(value) && value >= 0 && value < Infinity
 
 /** Checks the options of the layer of a toolkit. */

@@ -1,6 +1,6 @@
 /**
  * Runs as MCP tasks. A task is an entry of the `RunStore` under an id that cannot be guessed. Its state is what the provider reports
- * about the run. So any process on the same store answers for it, and a process that is killed loses nothing.
+ * about the run. Any process on the same store can answer for it, and a process that is killed loses nothing.
  */
 import { InternalError } from "effect/ai/McpSchema"
 import * as Cache from "effect/Cache"
@@ -147,7 +147,7 @@ export const make = Effect.fnUntraced(function*(
     if (provider === undefined) {
       return yield* new InternalError({
         message:
-          `The run ${ref.id} is one of ${ref.provider}, and this server has no API key for it. Start it with that key.`
+          `The run ${ref.id} is one of ${ref.provider}, and this server has no API key for it. Restart the server with that key.`
       })
     }
     const observed = yield* Effect.result(provider.observe(ref))
