@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Metric, Option, Schema, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { GenAiTelemetry, Polling, Run, RunRef, type RunSource, Spine, Tela } from "canvas-runs"
+import { WorkflowEngine } from "effect/workflow"
+import { GenAiTelemetry, Polling, Run, RunRef, type RunSource, RunStore, Spine, Tela } from "canvas-runs"
 import { Fault, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+import { SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { failure, finish, success } from "./support/results.ts"
 import { recordSpans } from "./support/spans.ts"
 import * as OnSpine from "./support/spine.ts"
@@ -211,6 +213,32 @@ describe("the span of an invocation", () => {
         assert.strictEqual(Option.getOrThrow(parent), spans[0])
       }
       assert.deepStrictEqual(yield* counts, [[undefined, 1], ["RunFailedError", 1]])
+    }).pipe(onSpine()))
+
+  it.effect("is opened at the end for a run that a durable workflow awaits", () =>
+    Effect.gen(function*() {
+      const emulator = yield* SpineEmulator.SpineEmulator
+      yield* emulator.script({ timeline: Timeline.make({ duration: "10 minutes" }) })
+      const { spans, tracer } = recordSpans()
+      const durable = SpineWorkflow.layer.pipe(
+        Layer.provideMerge(Waits.layerMemory({ providers: [SpineWorkflow.provider] })),
+        Layer.provideMerge(Layer.mergeAll(WorkflowEngine.layerMemory, RunStore.layerMemory))
+      )
+      const payload = { key: "a", params: { prompt: "x" } }
+      success(
+        yield* SpineWorkflow.Run.execute(payload, { discard: true }).pipe(
+          // The workflow has started. The id of its execution is a hash, which takes real time
+          Effect.andThen(finish(SpineWorkflow.Run.execute(payload))),
+          Effect.provide(durable),
+          Effect.withTracer(GenAiTelemetry.make(tracer))
+        )
+      )
+      const [run] = yield* emulator.runs
+      assert.deepInclude(only({ invocations: spans.filter(isInvocation) }), {
+        "gen_ai.provider.name": "spine",
+        "run.id": run!.id,
+        "run.outcome": "Succeeded"
+      })
     }).pipe(onSpine()))
 
   it.effect("names the canvas of a run whose wait does not see its end", () =>
