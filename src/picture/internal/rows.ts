@@ -1,6 +1,6 @@
 /** A scene as rows of a terminal: one row a block, with the edges as lines to the left of it. */
 import { backEdges } from "./layout.ts"
-import type { Box, Scene } from "./scene.ts"
+import { type Box, factOf, type Scene } from "./scene.ts"
 import type { State } from "./state.ts"
 import { cut, fit, paint } from "./text.ts"
 
@@ -55,9 +55,6 @@ export const rows = (
     return { text: room < 3 ? cut(signs[box.state], columns) : text, box }
   })
 }
-
-const factOf = ({ duration, state, status }: Box): string =>
-  duration === "" ? status : state === "succeeded" ? duration : `${status} ${duration}`
 
 interface Drawn {
   readonly lanes: string

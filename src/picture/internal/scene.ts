@@ -30,11 +30,12 @@ export interface Scene {
   readonly edges: Edges
 }
 
+/** The status and the duration of a block. A block that succeeded shows its duration alone. */
+export const factOf = ({ duration, state, status }: Box): string =>
+  duration === "" ? status : state === "succeeded" ? duration : `${status} ${duration}`
+
 /** The second line of a box. */
-export const detailOf = ({ duration, state, status, type }: Box): string => {
-  const fact = duration === "" ? status : state === "succeeded" ? duration : `${status} ${duration}`
-  return type === "" ? fact : `${type} · ${fact}`
-}
+export const detailOf = (box: Box): string => box.type === "" ? factOf(box) : `${box.type} · ${factOf(box)}`
 
 /** The length of the longest text of a name that is read. Nothing shows more, and a hostile one may have a gigabyte. */
 const longest = 200

@@ -1,6 +1,5 @@
 /** A scene as SVG. Each box and each edge is one line of the text. */
 import { type Edges, type Layout, layout, type Point, type Sizes } from "./layout.ts"
-
 import { type Box, detailOf, type Scene } from "./scene.ts"
 import { width } from "./text.ts"
 import type { State } from "./state.ts"
@@ -125,27 +124,28 @@ type Place = readonly [x: number, y: number]
 
 /** Curves between layers, and straight lines past them. */
 const drawRoute = (points: ReadonlyArray<Place>, direction: Direction, isBack: boolean): string => {
-  const [x0, y0] = points[0]!
-  let path = `M${x0} ${y0}`
+  const isRight = direction === "right"
+  // A point by its distance along the edges, and across them
+  const at = (along: number, across: number) => isRight ? `${along} ${across}` : `${across} ${along}`
+  const [first, ...others] = points.map(([x, y]): Point => isRight ? [x, y] : [y, x])
+  let [along, across] = first!
+  let path = `M${at(along, across)}`
   // The last pixels are straight, so that the arrow stands upright
   const last = isBack ? -8 : 8
-  for (let index = 1; index < points.length; index++) {
-    const [x1, y1] = points[index - 1]!
-    const [x2, y2] = points[index]!
-    const isLast = index === points.length - 1
-    if (index % 2 === 0 || (direction === "right" ? y1 === y2 : x1 === x2)) {
-      path += `L${x2} ${y2}`
-    } else if (direction === "right") {
-      const end = isLast ? x2 - last : x2
-      const middle = (x1 + end) / 2
-      path += `C${middle} ${y1} ${middle} ${y2} ${end} ${y2}${isLast ? `H${x2}` : ""}`
+  for (const [index, [nextAlong, nextAcross]] of others.entries()) {
+    const isLast = index === others.length - 1
+    if (index % 2 === 1 || across === nextAcross) {
+      path += `L${at(nextAlong, nextAcross)}`
     } else {
-      const end = isLast ? y2 - last : y2
-      const middle = (y1 + end) / 2
-      path += `C${x1} ${middle} ${x2} ${middle} ${x2} ${end}${isLast ? `V${y2}` : ""}`
+      const end = isLast ? nextAlong - last : nextAlong
+      const middle = (along + end) / 2
+      path += `C${at(middle, across)} ${at(middle, nextAcross)} ${at(end, nextAcross)}`
+      if (isLast) path += `${isRight ? "H" : "V"}${nextAlong}`
     }
+    along = nextAlong
+    across = nextAcross
   }
-  const arrow = direction === "right"
+  const arrow = isRight
     ? isBack ? "m6-4l-6 4l6 4" : "m-6-4l6 4l-6 4"
     : isBack
     ? "m-4 6l4-6l4 6"
