@@ -14,6 +14,7 @@
  * @see {@link module:Report} for a page about a whole run
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import { need, readOrThrow } from "../internal/options.ts"
 import type { Canvas, TaskTree } from "../spine/SpineCanvasSchema.ts"
 import type { History } from "./History.ts"
@@ -168,6 +169,7 @@ export const svg = (canvas: Canvas, options?: SvgOptions): string => {
     "title"
   ])
   need("theme", theme, (theme) => Object.hasOwn(Svg.styles, theme as string), "\"auto\", \"light\" or \"dark\"")
+  need("title", title ?? "", Predicate.isString, "text")
   const scene = Scene.read(canvas, history, now)
   return Svg.svg(scene, directionOf(direction), headerOf(scene, title, tasks), Svg.styles[theme])
 }

@@ -94,7 +94,7 @@ export interface SpineReportOptions extends ReportOptions {
  * @since 0.1.0
  */
 export const spine = (run: Run, options?: SpineReportOptions): string => {
-  need("run", run, isSnapshot, "a snapshot of a run, as runs.retrieve returns it")
+  need("run", run, isRun, "a snapshot of a run, as runs.retrieve returns it")
   const given = readOptions(options, [...reportOptions, "canvas", "tasks", "history"])
   const { canvas, history, tasks } = given
   const status = run.status === "unknown" ? run.provider_status : run.status
@@ -184,7 +184,8 @@ export const spine = (run: Run, options?: SpineReportOptions): string => {
  * @since 0.1.0
  */
 export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): string => {
-  need("execution", execution, isSnapshot, "a snapshot of an execution, as execution.watch emits it")
+  need("execution", execution, isExecution, "a snapshot of an execution, as execution.watch emits it")
+  need("execution.output", execution.output, isJson, "a value that JSON can hold")
   const given = readOptions(options, reportOptions)
   const content = member(execution.raw, "outputContent", "output_content")
   const information = member(content, "information")
@@ -229,6 +230,9 @@ export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): str
 /** Copies the options, and throws for one that cannot be used. */
 const readOptions = <O extends ReportOptions>(options: O | undefined, known: ReadonlyArray<string>): O => {
   const given = readOrThrow(options, known) as O
+  need("title", given.title ?? "", Predicate.isString, "text")
+  need("prompt", given.prompt ?? "", Predicate.isString, "text")
+  need("ref", given.ref ?? {}, Predicate.isObject, "the ref of the run")
   need("errors", given.errors ?? [], isTexts, "a list of texts")
   need("files", given.files ?? [], isFiles, "a list of objects with a text name and a text path")
   return given
@@ -241,7 +245,25 @@ const isFiles = (value: unknown): boolean =>
 
 const reportOptions = ["title", "prompt", "ref", "errors", "files"] as const
 
-const isSnapshot = (run: unknown): boolean => Predicate.hasProperty(run, "status") && Predicate.isString(run.status)
+/** Whether a value has what the report reads of a run. A part that is missing throws, which {@link need} takes for a no. */
+const isRun = (value: unknown): boolean => {
+  const run = value as Run
+  return isTexts([run.run_id, run.status]) &&
+    (run.status !== "running" || Predicate.isObject(run.progress)) &&
+    (!("errors" in run) || run.errors.every(Predicate.isObject)) &&
+    (!("metadata" in run) || run.metadata === undefined || isTexts(run.metadata.models_used))
+}
+
+const isExecution = (value: unknown): boolean => {
+  const { id, providerStatus, status } = value as ExecutionSnapshot
+  return isTexts([id, providerStatus, status])
+}
+
+/** Whether `JSON.stringify` does not throw, as it does for a cycle and for a bigint. */
+const isJson = (value: unknown): boolean => {
+  toJson(value)
+  return true
+}
 
 type Fact = readonly [name: string, value: string]
 

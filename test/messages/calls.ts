@@ -851,6 +851,8 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `Picture.svg(spine.canvases.getDag(id))`,
     `Picture.svg({ nodes: [], edges: [] }, { theme: "Dark" })`,
     `Picture.svg({ nodes: [], edges: [] }, { tasks: [] })`,
+    `Picture.svg({ nodes: [], edges: [] }, { tasks: { completed: [null], not_completed: [] } })`,
+    `Picture.svg({ nodes: [], edges: [] }, { title: 7 })`,
     `Picture.svg({ nodes: [], edges: [] }, "dark")`
   ],
   "Picture.rows": [
@@ -867,6 +869,9 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   "Report.spine": [
     `Report.spine()`,
     `Report.spine(ref)`,
+    `Report.spine({ status: "running", run_id: id })`,
+    `Report.spine({ status: "failed", run_id: id, errors: [] }, { title: 7 })`,
+    `Report.spine({ status: "failed", run_id: id, errors: [] }, { ref: "spine:run:42" })`,
     `Report.spine({ status: "failed", run_id: id, errors: [] }, { canvas: id })`,
     `Report.spine({ status: "failed", run_id: id, errors: [] }, { artifacts: [] })`,
     `Report.spine({ status: "failed", run_id: id, errors: [] }, { errors: "timeout" })`,
@@ -875,7 +880,9 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   "Report.tela": [
     `Report.tela()`,
     `Report.tela(telaRef)`,
-    `Report.tela({ status: "succeeded" }, { canvas: { nodes: [], edges: [] } })`
+    `Report.tela({ status: "succeeded" })`,
+    `Report.tela({ id, status: "succeeded", providerStatus: "succeeded", output: 1n })`,
+    `Report.tela({ id, status: "succeeded", providerStatus: "succeeded" }, { canvas: { nodes: [], edges: [] } })`
   ],
   "Progress.rows": [
     `Progress.rows()`,

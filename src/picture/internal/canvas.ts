@@ -1,6 +1,6 @@
 /** Checks the arguments of the pictures. They are pure functions, so a wrong argument is thrown. */
 import { need } from "../../internal/options.ts"
-import type { Canvas, TaskTree } from "../../spine/SpineCanvasSchema.ts"
+import type { Canvas, Task, TaskTree } from "../../spine/SpineCanvasSchema.ts"
 
 export const needCanvas = (canvas: unknown): void =>
   need("canvas", canvas, isCanvas, "a canvas, as canvases.getDag returns it")
@@ -27,9 +27,14 @@ const isHistory = (history: unknown): boolean => {
 export const needTasks = (tasks: unknown): void =>
   need("tasks", tasks, isTree, "a tree of tasks, as canvases.getTasks returns it")
 
-const isTree = (tasks: unknown): boolean =>
-  tasks === undefined ||
-  Array.isArray((tasks as TaskTree).completed) && Array.isArray((tasks as TaskTree).not_completed)
+const isTree = (tasks: unknown): boolean => {
+  if (tasks === undefined) return true
+  const { completed, not_completed } = tasks as TaskTree
+  return Array.isArray(completed) && Array.isArray(not_completed) && [...completed, ...not_completed].every(isTask)
+}
+
+const isTask = ({ children, status }: Task): boolean =>
+  typeof status === "string" && (children === undefined || Array.isArray(children))
 
 export const needTime = (name: string, time: unknown): void =>
   need(name, time, Number.isFinite, "a time in milliseconds")
