@@ -298,6 +298,17 @@ describe("the Markdown of a report", () => {
     )
   })
 
+  it("code ends at a fence like the one that opened it, or at the end of the text", () => {
+    assert.deepStrictEqual(markdown("````md\n```js\n**no**\n```\n````\n**yes**"), [
+      "<pre><code>```js\n**no**\n```</code></pre>",
+      "<p><strong>yes</strong></p>"
+    ])
+    assert.deepStrictEqual(markdown("```\n~~~\n```js\n# no"), ["<pre><code>~~~\n```js\n# no</code></pre>"])
+    assert.deepStrictEqual(markdown("~~~~ `js`\na\n~~~\n~~~~~ \nb"), ["<pre><code>a\n~~~</code></pre>", "<p>b</p>"])
+    // A line with its code between fences is a paragraph
+    assert.match(markdown("```a```\n# One").join(""), /<h3>One<\/h3>$/)
+  })
+
   it("knows no other element", () => {
     const draw = Random.make(5)
     for (const text of Canvases.attacks(300, draw)) {

@@ -9,7 +9,7 @@ export const markdown = (text: string): ReadonlyArray<string> => {
   const blocks: Array<string> = []
   let paragraph: Array<string> = []
   let list: { readonly tag: string; readonly items: Array<string> } | undefined
-  let code: Array<string> | undefined
+  let code: { readonly fence: string; readonly lines: Array<string> } | undefined
   let table: Array<string> = []
   const flush = () => {
     if (table.length > 0) blocks.push(tableOf(table))
@@ -21,15 +21,22 @@ export const markdown = (text: string): ReadonlyArray<string> => {
     paragraph = []
     list = undefined
   }
+  const closeCode = () => {
+    if (code !== undefined) blocks.push(`<pre><code>${escape(code.lines.join("\n"))}</code></pre>`)
+    code = undefined
+  }
   for (const line of text.split(/\r\n?|\n/)) {
-    if (/^ {0,3}(```|~~~)/.test(line)) {
-      if (code === undefined) flush()
-      else blocks.push(`<pre><code>${escape(code.join("\n"))}</code></pre>`)
-      code = code === undefined ? [] : undefined
+    if (code !== undefined) {
+      // At least as many of the same characters, and nothing after them
+      const close = /^ {0,3}(`+|~+)\s*$/.exec(line)?.[1] ?? ""
+      if (close.startsWith(code.fence)) closeCode()
+      else code.lines.push(line)
       continue
     }
-    if (code !== undefined) {
-      code.push(line)
+    const fence = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/.exec(line)?.[1]
+    if (fence !== undefined) {
+      flush()
+      code = { fence, lines: [] }
       continue
     }
     if (/^\s*\|.*\|\s*$/.test(line)) {
@@ -58,7 +65,7 @@ export const markdown = (text: string): ReadonlyArray<string> => {
       paragraph.push(line)
     }
   }
-  if (code !== undefined) blocks.push(`<pre><code>${escape(code.join("\n"))}</code></pre>`)
+  closeCode()
   flush()
   return blocks
 }
