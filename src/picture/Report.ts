@@ -132,7 +132,7 @@ export const spine = (run: Run, options?: SpineReportOptions): string => {
         credits === undefined
           ? ""
           : `${numberOf(credits)} ${credits === 1 ? "credit" : "credits"} ($${
-            (credits / 1000).toFixed(credits < 100 ? 3 : 2)
+            grouped((credits / 1000).toFixed(credits < 100 ? 3 : 2))
           })`
       ],
       ["Template", metadata?.template_used ?? ""],
@@ -340,7 +340,7 @@ const errorsOf = ({ errors = [], reasons }: Content): string => {
     texts,
     (text) => `<li>${Svg.escape(shorten(text, 600))}</li>`,
     budget.errors,
-    (left) => `<li class="soft">… and ${left} more errors</li>`
+    (left) => `<li class="soft">… and ${Svg.count(left, "more error")}</li>`
   )
   return section(Svg.count(texts.length, "error"), `<ul>${items}</ul>`, "alarm")
 }
@@ -394,7 +394,7 @@ const blocksOf = ({ boxes, edges }: Scene.Scene, history: History | undefined, b
     `<td class="state ${box.state}">${Svg.escape(Scene.lineOf(box.status, 24))}</td>` +
     (isTimed ? `<td class="time">${bar(box)}</td><td class="number">${box.duration}</td>` : "") + "</tr>"
   const columns: ReadonlyArray<Column> = [["Block"], ["Type", "type"], ["State"], ...(isTimed ? timeColumns : [])]
-  return section(isTimed ? "Timeline" : "Blocks", table(columns, sorted, row, bytes - 1000, "blocks"), "long")
+  return section(isTimed ? "Timeline" : "Blocks", table(columns, sorted, row, bytes - 1000, "block"), "long")
 }
 
 /** The title of a column, and the class of its cells. */
@@ -407,12 +407,13 @@ const table = <A>(
   items: ReadonlyArray<A>,
   row: (item: A) => string,
   bytes: number,
-  what: string
+  noun: string
 ): string => {
   const head = columns.map(([title, kind]) =>
     `<th scope="col"${kind === undefined ? "" : ` class="${kind}"`}>${title}</th>`
   )
-  const rest = (left: number) => `<tr><td class="soft" colspan="${columns.length}">… and ${left} more ${what}</td></tr>`
+  const rest = (left: number) =>
+    `<tr><td class="soft" colspan="${columns.length}">… and ${Svg.count(left, `more ${noun}`)}</td></tr>`
   return `<table>\n<thead><tr>${head.join("")}</tr></thead>\n<tbody>\n${
     within(items, row, bytes, rest)
   }\n</tbody>\n</table>`
@@ -452,7 +453,7 @@ const filesOf = ({ artifacts, files = [] }: Content): string => {
     return `<tr><td>${link}</td><td class="type soft">${Svg.escape(Scene.lineOf(type, 24))}</td>` +
       `<td class="number">${bytes === undefined ? "" : sizeOf(bytes)}</td></tr>`
   }
-  return section("Files", table([["Name"], ["Type", "type"], ["Size", "number"]], listed, row, budget.files, "files"))
+  return section("Files", table([["Name"], ["Type", "type"], ["Size", "number"]], listed, row, budget.files, "file"))
 }
 
 /** A path as a link. No part of it can be a scheme, such as `javascript:`. */
@@ -473,7 +474,7 @@ const listOf = (tasks: ReadonlyArray<Task>, depth: number, room: { bytes: number
   const items: Array<string> = []
   for (const [index, task] of tasks.entries()) {
     if (room.bytes < 0 || depth > maxDepth) {
-      items.push(`<li class="soft">… and ${tasks.length - index} more tasks</li>`)
+      items.push(`<li class="soft">… and ${Svg.count(tasks.length - index, "more task")}</li>`)
       break
     }
     const state = stateOf(task.status)
@@ -519,9 +520,12 @@ const shorten = (text: string, length: number): string =>
 
 const shareOf = (done: number, total: number): string => `${numberOf(done)} of ${numberOf(total)}`
 
-/** A number with commas between thousands, the same on every machine. */
-const numberOf = (value: number): string => {
-  const [whole = "", fraction] = String(value).split(".")
+/** A number to six decimals, because sums of decimal fractions have errors such as 0.30000000000000004. */
+const numberOf = (value: number): string => grouped(String(Number(value.toFixed(6))))
+
+/** Digits with commas between thousands, the same on every machine. */
+const grouped = (digits: string): string => {
+  const [whole = "", fraction] = digits.split(".")
   return whole.replaceAll(/\B(?=(\d{3})+(?!\d))/g, ",") + (fraction === undefined ? "" : `.${fraction}`)
 }
 

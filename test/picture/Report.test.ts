@@ -111,7 +111,7 @@ describe("Report.spine", () => {
     )
   })
 
-  it("has only what is known", () => {
+  it("leaves out what is not known", () => {
     const running: Spine.Run = {
       status: "running",
       run_id: "42",
@@ -128,6 +128,29 @@ describe("Report.spine", () => {
     assert.deepStrictEqual(headings(empty), ["Graph"])
     assert.include(empty, "There are no blocks yet.")
     assert.deepStrictEqual(headings(Report.spine(running, { canvas: Canvases.make(2, []) })), ["Graph", "Blocks"])
+  })
+
+  it("numbers have commas, and no errors of floating point", () => {
+    const costOf = (credits_consumed: number) =>
+      textsOf(Report.spine(run({ metadata: { template_used: "", models_used: [], credits_consumed } })), "dd")[1]
+    assert.deepStrictEqual([1, 0.1 + 0.2, 1_234_500].map(costOf), [
+      "1 credit ($0.001)",
+      "0.3 credits ($0.000)",
+      "1,234,500 credits ($1,234.50)"
+    ])
+    const dollarsOf = (cost: number) =>
+      textsOf(Report.tela(execution({ raw: { outputContent: { information: { cost } } } })), "dd")[0]
+    assert.deepStrictEqual([0.1 + 0.2, 0.0000012, 1234.5].map(dollarsOf), ["$0.3", "$0.000001", "$1,234.5"])
+  })
+
+  it("counts what is left out, one or more", () => {
+    const pageOf = (count: number) =>
+      Report.spine(run({ errors: Canvases.range(count).map(() => ({ error: "x".repeat(500) })) }))
+    const shown = 12
+    assert.match(pageOf(shown), /<h2>12 errors/)
+    assert.notInclude(pageOf(shown), "more error")
+    assert.include(pageOf(shown + 1), "… and 1 more error<")
+    assert.include(pageOf(shown + 2), "… and 2 more errors<")
   })
 
   it("blocks are in the order of their times, and then of the graph", () => {
@@ -149,7 +172,7 @@ describe("Report.spine", () => {
     assert.notMatch(html, /<script|<link|<img|<iframe|<object| style=| on\w+=|url\(|@import/i)
   })
 
-  it("a page has less than 100 KiB, whatever the run has", () => {
+  it("a page has less than 100 KiB, for runs of every size", () => {
     const draw = Random.make(13)
     const long = Canvases.attacks(120, draw).map((text) => `${text.slice(0, 300)} 数据库 `.repeat(20))
     for (const count of [0, 40, 90, 150, 500, 5000]) {
