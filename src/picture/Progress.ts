@@ -8,7 +8,7 @@
  *
  * **Details**
  *
- * A row has the run's name, a bar, its status, what is counted, its time, and a note, coloured by its state: blue-green while it runs,
+ * A row has the run's name, a bar, its status, a count, its time, and a note, coloured by its state: blue-green while it runs,
  * green, yellow for a partial result, and red. In a narrow terminal the bar goes first, then the count, then the time; name and status
  * are cut last. The note gets the room that is left. Names and notes come from others: they cannot move the cursor or start a new line.
  *

@@ -10,9 +10,9 @@
  * | a file, a pipe, `TERM=dumb`, or where `CI` is set | the lines that change, with the time since the start |
  * | `NO_COLOR` | no colours; `FORCE_COLOR` forces them |
  *
- * A terminal that is resized breaks its lines anew, or cuts them, and no program can tell which. The region is therefore one long line
- * for the terminal, broken after each row, and between frames the cursor is at its beginning. There it stays, and the next frame erases
- * everything after it. A region that is higher than the terminal is cut, and shown in full at the end, when the scope closes.
+ * A terminal that is resized wraps its lines again, or cuts them, and a program cannot know which. The region is therefore one long line
+ * for the terminal, broken after each row, and between frames the cursor is at its beginning. A resize does not move it from there, and
+ * the next frame erases everything after it. A region that is higher than the terminal is cut, and shown in full at the end, when the scope closes.
  *
  * @since 0.1.0
  */
@@ -449,17 +449,17 @@ const makeRegion = Effect.fnUntraced(function*<S>(
       return rows(state, { columns, rows: limit, now, colors }).slice(0, limit).map((row) => Text.row(row, columns))
     })
 
-  const draw = (isAnew: boolean) =>
+  const draw = (erasesFirst: boolean) =>
     Effect.gen(function*() {
       // One row of what was there before stays visible
       const region = yield* content((rows) => Math.max(1, rows - 1))
       const text = `${Text.oneLine(region)}\r${Text.cursor.up(Math.max(0, region.length - 1))}`
-      if (!isAnew && text === drawn) return
+      if (!erasesFirst && text === drawn) return
       drawn = text
-      yield* write(isAnew ? erase + text : text)
+      yield* write(erasesFirst ? erase + text : text)
     })
 
-  /** Erases the whole region, whatever the terminal made of it. */
+  /** Erases the whole region, also after the terminal has wrapped it again. */
   const erase = `\r${Text.cursor.eraseBelow}`
 
   const close = Effect.gen(function*() {

@@ -25,7 +25,7 @@ const randomCanvas = (draw: Random.Draw, count = draw.int(0, 40)): Spine.Canvas 
   Canvases.make(count, count === 0 ? [] : draw.pick(Object.values(Canvases.shapes))(count, draw))
 
 describe("Picture", () => {
-  it("the same canvas gives the same text, whatever the order of blocks and edges in the response", () => {
+  it("the same canvas gives the same text for every order of blocks and edges in the response", () => {
     for (const seed of seeds) {
       const draw = Random.make(seed)
       const canvas = randomCanvas(draw)
@@ -190,7 +190,7 @@ describe("Picture", () => {
         ).length
     )
     for (const line of lines) assert.match(line, svgLine)
-    // Escaped text has no & of its own
+    // Each & of escaped text begins a code
     for (const line of lines) assert.notMatch(line, /&(?!#\d+;)/)
     const mermaidLine =
       /^ {2}(b_\w+\["[^"]*<br\/>[^"]*"\]:::\w+|b_\w+ --> b_\w+|classDef \w+ [\w:#,. -]+|accTitle: [^"]+)$/

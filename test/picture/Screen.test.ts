@@ -18,7 +18,7 @@ const runs = (count: number, change: Partial<Progress.Run> = {}): Runs =>
     ...change
   }))
 
-/** A region on an emulated terminal, in a scope of its own. */
+/** A region on an emulated terminal, in a separate scope. */
 const open = (emulation: Emulation.Emulation, initial: Runs, options: Partial<Screen.Options<Runs>> = {}) =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()

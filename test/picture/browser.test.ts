@@ -1,5 +1,5 @@
 /**
- * Pictures and reports in Chromium: nothing in them runs, requests or becomes an element, whatever the names are.
+ * Pictures and reports in Chromium: no name runs, makes a request or becomes an element.
  *
  * The tests need a Chromium on the PATH, and are skipped without one. `npm run test:long` fails without it.
  */

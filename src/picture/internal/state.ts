@@ -1,4 +1,4 @@
-/** The states that a picture tells apart, for the words that the providers use for runs, blocks and tasks. */
+/** The states that a picture distinguishes, and the providers' words for them in runs, blocks and tasks. */
 
 /** Each state has a colour. */
 export type State = "waiting" | "running" | "succeeded" | "partial" | "failed"
