@@ -230,8 +230,7 @@ export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): str
 /** Copies the options, and throws for one that cannot be used. */
 const readOptions = <O extends ReportOptions>(options: O | undefined, known: ReadonlyArray<string>): O => {
   const given = readOrThrow(options, known) as O
-  need("title", given.title ?? "", Predicate.isString, "text")
-  need("prompt", given.prompt ?? "", Predicate.isString, "text")
+  for (const name of ["title", "prompt"] as const) need(name, given[name] ?? "", Predicate.isString, "text")
   need("ref", given.ref ?? {}, Predicate.isObject, "the ref of the run")
   need("errors", given.errors ?? [], isTexts, "a list of texts")
   need("files", given.files ?? [], isFiles, "a list of objects with a text name and a text path")
@@ -245,13 +244,10 @@ const isFiles = (value: unknown): boolean =>
 
 const reportOptions = ["title", "prompt", "ref", "errors", "files"] as const
 
-/** Whether a value has what the report reads of a run. A part that is missing throws, which {@link need} takes for a no. */
+/** Reading a part of a value that is not an object throws, which {@link need} treats as `false`. */
 const isRun = (value: unknown): boolean => {
   const run = value as Run
-  return isTexts([run.run_id, run.status]) &&
-    (run.status !== "running" || Predicate.isObject(run.progress)) &&
-    (!("errors" in run) || run.errors.every(Predicate.isObject)) &&
-    (!("metadata" in run) || run.metadata === undefined || isTexts(run.metadata.models_used))
+  return isTexts([run.run_id, run.status]) && (run.status !== "running" || Predicate.isObject(run.progress))
 }
 
 const isExecution = (value: unknown): boolean => {
@@ -260,10 +256,7 @@ const isExecution = (value: unknown): boolean => {
 }
 
 /** Whether `JSON.stringify` does not throw, as it does for a cycle and for a bigint. */
-const isJson = (value: unknown): boolean => {
-  toJson(value)
-  return true
-}
+const isJson = (value: unknown): boolean => Predicate.isString(toJson(value))
 
 type Fact = readonly [name: string, value: string]
 
@@ -319,8 +312,8 @@ const headOf = (title: string, { facts, ref, state, status }: Content): string =
   const created = ref?.createdAt === undefined ? "" : dateOf(ref.createdAt)
   const shown = facts.flatMap(([name, value]) => {
     const line = Scene.lineOf(value)
-    const kind = line.length > 17 ? "wide" : "fact"
-    return line === "" ? [] : [`<div class="${kind}"><dt>${name}</dt><dd>${Svg.escape(line)}</dd></div>`]
+    const kind = line.length > 17 ? ` class="wide"` : ""
+    return line === "" ? [] : [`<div${kind}><dt>${name}</dt><dd>${Svg.escape(line)}</dd></div>`]
   })
   return `<header>
 <span class="pill ${state}">${Svg.escape(Scene.lineOf(status) || state)}</span>

@@ -131,13 +131,13 @@ const drawRoute = (points: ReadonlyArray<Place>, direction: Direction, isBack: b
   let [along, across] = first!
   let path = `M${at(along, across)}`
   // The last pixels are straight, so that the arrow stands upright
-  const last = isBack ? -8 : 8
+  const sign = isBack ? -1 : 1
   for (const [index, [nextAlong, nextAcross]] of others.entries()) {
     const isLast = index === others.length - 1
     if (index % 2 === 1 || across === nextAcross) {
       path += `L${at(nextAlong, nextAcross)}`
     } else {
-      const end = isLast ? nextAlong - last : nextAlong
+      const end = isLast ? nextAlong - 8 * sign : nextAlong
       const middle = (along + end) / 2
       path += `C${at(middle, across)} ${at(middle, nextAcross)} ${at(end, nextAcross)}`
       if (isLast) path += `${isRight ? "H" : "V"}${nextAlong}`
@@ -145,11 +145,7 @@ const drawRoute = (points: ReadonlyArray<Place>, direction: Direction, isBack: b
     along = nextAlong
     across = nextAcross
   }
-  const arrow = isRight
-    ? isBack ? "m6-4l-6 4l6 4" : "m-6-4l6 4l-6 4"
-    : isBack
-    ? "m-4 6l4-6l4 6"
-    : "m-4-6l4 6l4-6"
+  const arrow = `m${at(-6 * sign, -4)}l${at(6 * sign, 4)}l${at(-6 * sign, 4)}`
   return `<path${isBack ? ` class="back"` : ""} d="${path}${arrow}"/>`
 }
 
