@@ -1,6 +1,7 @@
 /**
  * How a run is named: by its ref, its id, its key in the store, or `@last`.
  */
+import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
@@ -81,6 +82,13 @@ export const resolve = Effect.fnUntraced(function*(name: string, provider: Optio
   })
 })
 
+/** Finds the runs that names mean, each once. All names are checked. */
+export const resolveAll = (names: ReadonlyArray<string>, provider: Option.Option<Provider>) =>
+  Effect.map(
+    Effect.forEach(names, (name) => resolve(name, provider)),
+    Arr.dedupeWith((one, other) => format(one.ref) === format(other.ref))
+  )
+
 /** Finds the entry of a key, or the newest one with this id. */
 const lookUp = Effect.fnUntraced(function*(name: string) {
   const store = yield* (yield* State).open
@@ -112,7 +120,10 @@ const named = (entry: RunStore.Entry): Effect.Effect<Named, UsageError | CreateO
       return Effect.succeed({ key, ref: entry.ref })
     case "Refused":
       return Effect.fail(
-        new UsageError({ message: `The provider refused to create the run of the key ${key}: there is none.` })
+        new UsageError({
+          message: `The key ${key} has no run, because the provider refused to create it. ` +
+            `Use "canvas-runs forget ${key}", and create it again.`
+        })
       )
     case "Creating":
     case "Unknown":

@@ -125,6 +125,21 @@ describe("batch", () => {
       }).pipe(Effect.provide(server)))
   }
 
+  it.live("keeps a line that the provider refused, and says how to create it again", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      const emulator = yield* SpineEmulator.SpineEmulator
+      yield* emulator.fault(Fault.status(400).pipe(Fault.on("POST", "/v1/run")))
+      const stdin = JSON.stringify({ prompt: "Cats", key: "cats" })
+      const batch = ["batch", "-", "--name", "pets", ...often]
+      assert.strictEqual((yield* call(batch, { env, stdin })).code, 2)
+      const { code, stderr } = yield* call(["wait", "pets/cats"], { env })
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /pets\/cats has no run[^]*canvas-runs forget pets\/cats/)
+      yield* succeed(["forget", "pets/cats"], env)
+      yield* succeed(batch, env, stdin)
+    }).pipe(Effect.provide(server)))
+
   it.live("--budget counts the runs of earlier commands, and refuses what exceeds it with exit code 5", () =>
     Effect.gen(function*() {
       const env = yield* served
@@ -256,6 +271,19 @@ describe("watch", () => {
         ["Finished", "Finished"]
       )
     }).pipe(Effect.provide(CombinedEmulatorServer.layer({ spine: { speed: 2000 } }))))
+
+  it.live("shows a run once that has two names", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      yield* succeed(["run", "Tides", "--key", "july", "--detach"], env)
+      for (const command of ["watch", "wait"]) {
+        const lines = yield* succeed([command, "july", "@last", ...often], env)
+        assert.strictEqual(
+          lines.filter((line) => line.type === "result" || line.type === "run" && line.isTerminal).length,
+          1
+        )
+      }
+    }).pipe(Effect.provide(server)))
 
   it.live("has the exit code of a run that failed, and shows the others", () =>
     Effect.gen(function*() {

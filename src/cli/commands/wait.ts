@@ -18,8 +18,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(function*({ download, provider, runs, schema, ...options }) {
     const { check } = yield* OutputSchema.read(schema)
-    // All names are checked before the first wait
-    const named = yield* Effect.forEach(runs, (run) => Names.resolve(run, provider))
+    const named = yield* Names.resolveAll(runs, provider)
     yield* Effect.provide(waitFor(named, { ...Waiting.waitOf(options), download, check }), Clients.layer(options))
   })
 ).pipe(

@@ -30,7 +30,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(
     function*({ graph, provider, runs, ...options }) {
-      const named = yield* Effect.forEach(runs, (run) => Names.resolve(run, provider))
+      const named = yield* Names.resolveAll(runs, provider)
       const other = graph ? named.find(({ ref }) => ref.provider !== "spine") : undefined
       if (other !== undefined) {
         return yield* new UsageError({
