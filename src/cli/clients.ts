@@ -198,7 +198,7 @@ const checkKey = (provider: Provider, place: string, key: string) =>
   provider === "tela" && isSpineKey(key)
     ? Effect.fail(
       new KeyError({
-        message: `${place} holds a key of Spine (sk_spine_...), and Tela needs a key of its own. No request was made.`
+        message: `${place} holds a key of Spine (sk_spine_...), and Tela needs a key of Tela. No request was made.`
       })
     )
     : provider === "spine" && !isSpineKey(key)

@@ -73,7 +73,7 @@ const onceWith = Effect.fnUntraced(function*<E, R>(
   return named
 })
 
-/** Prints the name of a run that nobody waits for here. */
+/** Prints the ref of a run that this command does not wait for. */
 export const detached = ({ ref }: Named) =>
   Output.use(({ isJson, line }) => isJson ? Effect.void : line({ type: "created", ref }, format(ref)))
 

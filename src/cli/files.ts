@@ -16,7 +16,7 @@ export const readText = (path: string): Effect.Effect<string, UsageError, FileSy
     )
     : FileSystem.FileSystem.use((fs) => read(`The file ${path}`, fs.readFile(path)))
 
-/** Decodes UTF-8. Any other bytes, such as those of an image, would be sent as text that nobody wrote. */
+/** Decodes UTF-8. Other bytes, such as an image, are an error: they would be sent as wrong text. */
 const read = <R>(what: string, bytes: Effect.Effect<Uint8Array, PlatformError.PlatformError, R>) =>
   bytes.pipe(
     Effect.mapError((error) => new UsageError({ message: `${what} cannot be read: ${reasonOf(error)}.` })),

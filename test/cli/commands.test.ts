@@ -255,7 +255,7 @@ describe("watch", () => {
       const env = yield* served
       const emulator = yield* SpineEmulator.SpineEmulator
       for (const key of ["july", "august"]) yield* succeed(["run", key, "--key", key, "--detach"], env)
-      // Each fault takes one request of its own
+      // Each fault takes one request
       for (let n = 0; n < 40; n++) {
         yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.skip(n * 4)))
       }

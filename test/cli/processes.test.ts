@@ -1,4 +1,4 @@
-/** What only a process of its own can show: signals, closed and full streams, a missing home, limits of the system, and a terminal. */
+/** What only a separate process can show: signals, closed and full streams, a missing home, limits of the system, and a terminal. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"

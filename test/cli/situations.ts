@@ -90,6 +90,14 @@ const corruptStore = (place: Place) => {
   return { XDG_STATE_HOME: place.directory }
 }
 
+const stops = { "Ctrl-C": "interrupted", SIGTERM: "terminated", "a closed terminal": "hangup" } as const
+
+/** A wait that each of these stops. */
+const stopped = (
+  names: ReadonlyArray<keyof typeof stops>,
+  wait: Pick<Situation, "args" | "before" | "stdin" | "stopAt" | "told">
+) => names.map((name) => ({ name, outcome: stops[name], ...wait }))
+
 const runs: ReadonlyArray<Omit<Situation, "command">> = [
   { name: "no prompt", outcome: "badRequest", args: [], told: /There is no prompt\. Give it as an argument/ },
   {
@@ -365,20 +373,11 @@ const executions: ReadonlyArray<Omit<Situation, "command">> = [
     stopAt: "request",
     told: /cannot be resumed, and may be billed/
   },
-  {
-    name: "SIGTERM",
-    outcome: "terminated",
+  ...stopped(["SIGTERM", "a closed terminal"], {
     args: ["--canvas", slowCanvas],
     stopAt: /: (?:running|created)/,
     told: /canvas-runs wait tela:execution:/
-  },
-  {
-    name: "a closed terminal",
-    outcome: "hangup",
-    args: ["--canvas", slowCanvas],
-    stopAt: /: (?:running|created)/,
-    told: /canvas-runs wait tela:execution:/
-  },
+  }),
   {
     name: "a deadline",
     outcome: "stillRunning",
@@ -468,22 +467,12 @@ const batches: ReadonlyArray<Omit<Situation, "command">> = [
     told: /may have reached the provider/,
     several: true
   },
-  {
-    name: "Ctrl-C",
-    outcome: "interrupted",
+  ...stopped(["Ctrl-C", "SIGTERM"], {
     args: ["-", ...fast],
     stdin: `{"prompt":"Tides"}\n{"prompt":"${slow}"}\n`,
     stopAt: /succeeded/,
     told: /same command again: it creates no run twice/
-  },
-  {
-    name: "SIGTERM",
-    outcome: "terminated",
-    args: ["-", ...fast],
-    stdin: `{"prompt":"Tides"}\n{"prompt":"${slow}"}\n`,
-    stopAt: /succeeded/,
-    told: /same command again: it creates no run twice/
-  },
+  }),
   {
     name: "a store that is no database",
     outcome: "local",
@@ -550,30 +539,12 @@ const watches: ReadonlyArray<Omit<Situation, "command">> = [
     told: /API key/,
     several: true
   },
-  {
-    name: "Ctrl-C",
-    outcome: "interrupted",
+  ...stopped(["Ctrl-C", "SIGTERM", "a closed terminal"], {
     args: ["july"],
     before: createdSlow,
     stopAt: /running/,
     told: /canvas-runs wait spine:run:/
-  },
-  {
-    name: "SIGTERM",
-    outcome: "terminated",
-    args: ["july"],
-    before: createdSlow,
-    stopAt: /running/,
-    told: /canvas-runs wait spine:run:/
-  },
-  {
-    name: "a closed terminal",
-    outcome: "hangup",
-    args: ["july"],
-    before: createdSlow,
-    stopAt: /running/,
-    told: /canvas-runs wait spine:run:/
-  },
+  }),
   {
     name: "a reader that goes away",
     outcome: "closedOutput",
@@ -661,14 +632,12 @@ const waits: ReadonlyArray<Omit<Situation, "command">> = [
     before: createdSlow,
     told: /canvas-runs wait spine:run:/
   },
-  {
-    name: "SIGTERM",
-    outcome: "terminated",
+  ...stopped(["SIGTERM", "a closed terminal"], {
     args: ["july"],
     before: createdSlow,
     stopAt: /running/,
     told: /canvas-runs wait spine:run:/
-  },
+  }),
   {
     name: "Ctrl-C with two runs",
     outcome: "interrupted",
@@ -676,14 +645,6 @@ const waits: ReadonlyArray<Omit<Situation, "command">> = [
     before: [...createdSlow, ["run", slow, "--key", "june", "--detach"]],
     stopAt: /running/,
     told: /canvas-runs wait spine:run:\S+ spine:run:/
-  },
-  {
-    name: "a closed terminal",
-    outcome: "hangup",
-    args: ["july"],
-    before: createdSlow,
-    stopAt: /running/,
-    told: /canvas-runs wait spine:run:/
   },
   {
     name: "a create of unknown outcome",

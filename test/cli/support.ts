@@ -26,7 +26,7 @@ export const directory = (): string => {
   return path
 }
 
-/** The environment of a command: nothing of this process but the path, and a home of its own. */
+/** The environment of a command: of this process only the path, and a separate home. */
 export type Environment = Readonly<Record<string, string>>
 
 /** What a command left behind. */

@@ -28,7 +28,7 @@ import { textFlag } from "../textFlag.ts"
 import * as Waiting from "../waiting.ts"
 
 const common = {
-  /** Names the line forever. The default is a digest of the line. */
+  /** The key of the line. The default is a digest of the line. */
   key: Schema.optionalKey(Schema.NonEmptyString),
   /** The expected price, for `--budget`. */
   estimate: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
@@ -180,7 +180,7 @@ export const command = Command.make(
     },
     {
       command: "jq -c '{prompt: .title}' rows.json | canvas-runs batch - --name july",
-      description: "From a pipe. Give it again, and it goes on"
+      description: "From a pipe. The same command again continues the batch"
     }
   ])
 )

@@ -44,7 +44,7 @@ export const list = Command.make(
   })
 ).pipe(
   Command.withExamples([
-    { command: "canvas-runs list --state Created", description: "The runs that nobody has waited for to the end" },
+    { command: "canvas-runs list --state Created", description: "The runs that no command has followed to the end" },
     {
       command: "canvas-runs list --json | jq -r 'select(.state == \"Unknown\").key'",
       description: "Keys to decide about"
