@@ -25,7 +25,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Ledger } from "./internal/budget/ledger.ts"
 import * as MemoryLedger from "./internal/budget/memory.ts"
 import * as SqlLedger from "./internal/budget/sql.ts"
-import { messageOf, quote } from "./internal/describe.ts"
+import { messageOfStorage, quote } from "./internal/describe.ts"
 import * as Create from "./internal/http/create.ts"
 import { migrate } from "./internal/migrate.ts"
 import * as Options from "./internal/options.ts"
@@ -500,12 +500,13 @@ const creditsOf = (ended: unknown): number | undefined => {
 const ask = <A>(operation: string, what: string, question: Effect.Effect<A, unknown>): Effect.Effect<A, BudgetError> =>
   Effect.mapError(
     question,
-    (cause) => new BudgetError({ message: `${operation}: ${what} (${messageOf(cause)}). Try again.`, operation, cause })
+    (cause) =>
+      new BudgetError({ message: `${operation}: ${what} (${messageOfStorage(cause)}). Try again.`, operation, cause })
   )
 
 /** Logs a failure instead of failing with it: the run exists, and its reservation counts. */
 const warnOfFailure = (self: Effect.Effect<void, unknown>): Effect.Effect<void> =>
   Effect.catch(
     self,
-    (error) => Effect.logWarning(`canvas-runs: a reservation could not be changed: ${messageOf(error)}`)
+    (error) => Effect.logWarning(`canvas-runs: a reservation could not be changed: ${messageOfStorage(error)}`)
   )

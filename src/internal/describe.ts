@@ -19,6 +19,12 @@ export const messageOf = (thrown: unknown): string =>
 /** The result of reading a value of the caller, or `undefined` if that throws. */
 export const attempt = <A>(read: () => A): A | undefined => Option.getOrUndefined(Option.liftThrowable(read)())
 
+/** The message of an error of a storage: that of the driver, in place of the "Query failed" of Effect's client of PostgreSQL. */
+export const messageOfStorage = (error: unknown): string => {
+  const cause = memberOf(memberOf(error, "reason"), "cause")
+  return messageOf(memberOf(cause, "message") ? cause : error)
+}
+
 /** A member of a value. `undefined` if there is none, or if it throws. */
 export const memberOf = (value: unknown, key: string): unknown =>
   attempt(() => Predicate.hasProperty(value, key) ? value[key] : undefined)

@@ -1,10 +1,10 @@
 /** The promises of a `RunStore` on every storage: memory, files, SQLite and PostgreSQL. */
 import { NodeServices } from "@effect/platform-node"
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Fiber, Layer, type Scope } from "effect"
 import { KeyValueStore } from "effect/persistence"
-import type { SqlClient } from "effect/sql"
-import { RunError, RunRef } from "canvas-runs"
+import { SqlClient } from "effect/sql"
+import { Budget, RunError, RunRef } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
 import { noAnswer, refusedWith } from "../support/creates.ts"
 import { databases, temporaryDirectory } from "../support/databases.ts"
@@ -354,4 +354,24 @@ for (const [name, storage] of Object.entries(storages)) {
       )
     }
   })
+}
+
+for (const name of ["sqlite", "postgresql"] as const) {
+  it.live(`the errors of a store and of a budget on ${name} say what is wrong with the database`, () =>
+    Effect.gen(function*() {
+      const services = Layer.mergeAll(RunStore.layerSql(), Budget.layerSql({ limit: 1 }))
+      yield* Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        const store = yield* RunStore.RunStore
+        const budget = yield* Budget.Budget
+        yield* sql`drop table canvas_runs`
+        yield* sql`drop table canvas_runs_budget`
+        for (
+          const [call, table] of [[store.get("a"), "canvas_runs"], [budget.status(), "canvas_runs_budget"]] as const
+        ) {
+          const { message } = yield* Effect.flip<unknown, { readonly message: string }, never>(call)
+          assert.match(message, new RegExp(`\\bno such table: ${table}\\)|relation "${table}" does not exist\\)`))
+        }
+      }).pipe(Effect.provide(Layer.provideMerge(services, yield* databases[name])))
+    }))
 }

@@ -2,7 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { messageOf } from "../describe.ts"
+import { messageOfStorage } from "../describe.ts"
 import { format, RunRef } from "../ref.ts"
 import * as RunRecord from "./record.ts"
 import { Defect, PermanentError, TaggedError } from "../taggedError.ts"
@@ -159,7 +159,9 @@ export const ask = <A>(
   Effect.catchCause(Effect.suspend(question), (reasons) => {
     if (Cause.hasInterruptsOnly(reasons)) return Effect.failCause(reasons as Cause.Cause<never>)
     const cause = Cause.squash(reasons)
-    const message = `${what} (${messageOf(cause)}).${ref === undefined ? "" : ` It is about ${format(ref)}.`}${advice}`
+    const message = `${what} (${messageOfStorage(cause)}).${
+      ref === undefined ? "" : ` It is about ${format(ref)}.`
+    }${advice}`
     return Effect.fail(storeError(about, message, { cause, ref }))
   })
 
