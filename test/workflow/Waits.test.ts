@@ -1,33 +1,17 @@
 /** Durable runs on Effect's cluster with one runner, on a database that is closed and opened again. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Layer, Redacted, References, Schema } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Layer, Redacted, References } from "effect"
 import { SqlClient, Statement } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { Workflow } from "effect/workflow"
 import { RunError, RunStore, Spine, Webhooks } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
-import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
+import { SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { databases, postgres, postgresLayer } from "../support/databases.ts"
 import { singleRunner, until } from "../support/durable.ts"
 import { size } from "../support/size.ts"
 import { apiKey } from "../support/spine.ts"
 import { until as untilLive } from "../support/until.ts"
-
-const Report = Workflow.make("Report", {
-  payload: { topic: Schema.String, timeout: Schema.optional(Schema.String) },
-  success: Schema.String,
-  error: DurableRun.Error,
-  idempotencyKey: ({ topic }) => topic
-})
-
-const report = Report.toLayer(Effect.fn(function*({ timeout = "1 day", topic }) {
-  const spine = yield* Spine.SpineClient
-  const run = yield* DurableRun.run("report", spine.runs.create({ prompt: topic }), {
-    provider: SpineWorkflow.provider,
-    timeout: timeout as "1 day"
-  })
-  return run.status
-}))
+import { Report, report } from "./report.ts"
 
 /** A process on a database. All processes share one provider. */
 const processOn = (
