@@ -312,8 +312,8 @@ const headOf = (title: string, { facts, ref, state, status }: Content): string =
   const created = ref?.createdAt === undefined ? "" : dateOf(ref.createdAt)
   const shown = facts.flatMap(([name, value]) => {
     const line = Scene.lineOf(value)
-    const kind = line.length > 17 ? ` class="wide"` : ""
-    return line === "" ? [] : [`<div${kind}><dt>${name}</dt><dd>${Svg.escape(line)}</dd></div>`]
+    const kind = line.length > 17 ? "wide" : "fact"
+    return line === "" ? [] : [`<div class="${kind}"><dt>${name}</dt><dd>${Svg.escape(line)}</dd></div>`]
   })
   return `<header>
 <span class="pill ${state}">${Svg.escape(Scene.lineOf(status) || state)}</span>
