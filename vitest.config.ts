@@ -53,8 +53,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     sequence: { sequencer: LongestFirst },
-    // One more than cores, because many files wait for processes and timers most of the time. The default leaves one core free
-    maxWorkers: availableParallelism() + 1,
+    // Two more than cores, because the longest files wait for processes and timers half of the time. The default leaves one core free
+    maxWorkers: availableParallelism() + 2,
     projects: [
       // Files that run in one process share what they import: loading Effect for each takes a third of the CPU time
       {
