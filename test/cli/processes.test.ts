@@ -8,12 +8,12 @@ import { beforeAll } from "vitest"
 import { SpineEmulator } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
 import * as Emulation from "../support/terminal.ts"
-import { bundle, type Ended, type Environment, home, linesOf, served, start } from "./support.ts"
+import { bundle, bundleTimeout, type Ended, type Environment, home, linesOf, served, start } from "./support.ts"
 
 let file = ""
 beforeAll(async () => {
   file = await bundle()
-})
+}, bundleTimeout)
 
 const server = CombinedEmulatorServer.layer({ spine: { speed: 100 } })
 const slowServer = CombinedEmulatorServer.layer()
