@@ -40,6 +40,14 @@ const provider = () => {
 
 const inputs = ["good-1", "refused-1", "limited-1", "lost-1", "failing-1", "slow-1", "good-2"]
 
+/** Functions that a program without types may pass. */
+const wrong: { readonly [what: string]: () => never } = {
+  "throws": () => {
+    throw new Error("boom")
+  },
+  "returns a promise": () => Promise.resolve() as never
+}
+
 const all = <A, E>(outcomes: Stream.Stream<A, E, RunStore.RunStore>) => Stream.runCollect(outcomes)
 
 const states = (outcomes: ReadonlyArray<Batch.Outcome<string, unknown, unknown>>) =>
@@ -49,6 +57,27 @@ const test = (title: string, body: Effect.Effect<void, unknown, RunStore.RunStor
   it.effect(title, () => Effect.provide(body, Layer.fresh(RunStore.layerMemory)))
 
 describe("Batch.run", () => {
+  for (const name of ["create", "wait", "deliver"] as const) {
+    for (const [what, evaluate] of Object.entries(wrong)) {
+      test(
+        `a function ${name} that ${what} fails its input, and not the others`,
+        Effect.gen(function*() {
+          const { options } = provider()
+          const right: (...args: ReadonlyArray<never>) => unknown = options[name]
+          let calls = 0
+          const function_ = (...args: ReadonlyArray<never>) => calls++ === 0 ? evaluate() : right(...args)
+          const outcomes = yield* all(
+            Batch.run(["good-1", "good-2"], { ...options, concurrency: 1, [name]: function_ } as typeof options)
+          )
+          assert.deepStrictEqual(states(outcomes), { "good-1": "Failed", "good-2": "Succeeded" })
+          const [{ error }] = outcomes as unknown as readonly [{ readonly error: RunError.BadRequestError }]
+          assert.instanceOf(error, RunError.BadRequestError)
+          assert.include(error.message, name)
+        })
+      )
+    }
+  }
+
   test(
     "emits one outcome for each input, also if others fail",
     Effect.gen(function*() {
