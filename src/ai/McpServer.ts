@@ -320,10 +320,12 @@ export const layerHttp = <const S extends ServedList>(
     const common = yield* settings(options, ["path", "token", "allowedHosts"])
     const { allowedHosts = HttpGuard.localHosts, path = "/mcp", token } = options
     yield* CallOptions.checkConfig("path", path, isPath, "a path that begins with /")
-    yield* CallOptions.checkConfig("allowedHosts", allowedHosts, isHosts, "an array of host names in lower case")
+    yield* CallOptions.checkConfig("allowedHosts", allowedHosts, isHosts, hostNames)
     if (!isToken(token)) {
       return yield* new ConfigError({
-        message: "token is blank, or is not Redacted. Give a secret text as Redacted.make(text).",
+        message:
+          "token is not Redacted, is blank, or has characters that a header cannot carry. Give a secret of visible ASCII characters as " +
+          "Redacted.make(text).",
         option: "token"
       })
     }
@@ -334,12 +336,14 @@ export const layerHttp = <const S extends ServedList>(
 
 const isPath = (value: unknown): boolean => Predicate.isString(value) && /^\/\S*$/.test(value)
 
-const isHosts = (value: unknown): boolean =>
-  Array.isArray(value) && value.length > 0 &&
-  value.every((host) => Predicate.isString(host) && /^[^\sA-Z/]+$/.test(host))
+const isHosts = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(HttpGuard.isHost)
+
+const hostNames =
+  "an array of host names in lower case, without ports, such as \"localhost\", \"10.0.0.7\" or \"[::1]\""
 
 const isToken = (value: unknown): boolean =>
-  value === undefined || Redacted.isRedacted(value) && CallOptions.isText(Redacted.value(value))
+  value === undefined ||
+  Redacted.isRedacted(value) && HttpGuard.isToken(Redacted.value(value))
 
 /** The protocols are fixed, so `effect/ai` never rejects them. */
 const protocolsAreValid = <A, R>(self: Layer.Layer<A, ConfigError | Cause.IllegalArgumentError, R>) =>

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { Fault, TelaEmulator } from "canvas-runs/testing"
+import { Effect, Layer, Redacted } from "effect"
+import { HttpRouter } from "effect/http"
+import { RunStore, Spine } from "canvas-runs"
+import { McpServer } from "canvas-runs/ai"
+import { Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
 import { type Client, requestOf, tasksExtension, version } from "./client.ts"
 import { makeWorld } from "./world.ts"
 
@@ -299,6 +302,37 @@ describe("a budget", () => {
       }
       assert.strictEqual((yield* spine.runs).length, 3)
     }))
+})
+
+describe("options", () => {
+  for (
+    const [option, value] of [
+      ["token", Redacted.make(" ")],
+      ["token", Redacted.make("a\nb")],
+      ["token", Redacted.make("a ")],
+      ["token", Redacted.make("gr\u00fcn")],
+      ["token", "text"],
+      ["allowedHosts", []],
+      ["allowedHosts", ["localhost:4020"]],
+      ["allowedHosts", ["LOCALHOST"]],
+      ["allowedHosts", ["::1"]],
+      ["allowedHosts", ["http://localhost"]],
+      ["allowedHosts", "localhost"],
+      ["path", "mcp"]
+    ] as const
+  ) {
+    const text = JSON.stringify(Redacted.isRedacted(value) ? Redacted.value(value) : value)
+    it.effect(`that no request could meet are rejected: ${option} ${text}`, () =>
+      Effect.gen(function*() {
+        const options = { serve: [McpServer.spine()], [option]: value } as const
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(McpServer.layerHttp(options))))
+        assert.deepStrictEqual([error._tag, error.option], ["ConfigError", option])
+      }).pipe(Effect.provide([
+        Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(Layer.provide(SpineEmulator.layerTest())),
+        RunStore.layerMemory,
+        HttpRouter.layer
+      ])))
+  }
 })
 
 describe("hostile clients", () => {

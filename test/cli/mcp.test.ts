@@ -53,6 +53,9 @@ describe("canvas-runs mcp", () => {
       const window = yield* talk(home({ SPINE_API_KEY: "sk_spine_x" }), [], "--budget", "5", "--budget-window", "soon")
       assert.strictEqual(window.code, 2)
       assert.include(window.stderr, "Expected: a duration such as")
+      const token = yield* talk(home({ SPINE_API_KEY: "sk_spine_x", CANVAS_RUNS_MCP_TOKEN: "a\nb" }), [], "--http", "0")
+      assert.strictEqual(token.code, 4)
+      assert.include(token.stderr, "CANVAS_RUNS_MCP_TOKEN has characters")
     }))
 
   it.live("ends with its input, and the run that it started is in the store of the command", () =>
@@ -69,7 +72,7 @@ describe("canvas-runs mcp", () => {
       assert.include(waited.stdout, "agent:spine:tides")
     }).pipe(Effect.provide(emulators)))
 
-  it.live("answers lines that are no messages, whatever their length, and goes on", () =>
+  it.live("answers lines of any length that are not messages, and continues", () =>
     Effect.gen(function*() {
       const env = yield* served
       const lines = [

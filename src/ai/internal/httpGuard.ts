@@ -10,6 +10,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ByteSize from "effect/ByteSize"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { maxMessage } from "./stdioGuard.ts"
 
@@ -18,6 +19,13 @@ export interface Options {
   readonly hosts: ReadonlyArray<string>
   readonly token: Redacted.Redacted<string> | undefined
 }
+
+/** Whether a request can name this host: without a port, and in the form that a URL gives it. */
+export const isHost = (host: unknown): boolean =>
+  Predicate.isString(host) && URL.canParse(`http://${host}`) && new URL(`http://${host}`).hostname === host
+
+/** Whether a header can carry this token: visible ASCII, and spaces between. */
+export const isToken = (token: unknown): boolean => Predicate.isString(token) && /^[!-~](?:[ -~]*[!-~])?$/.test(token)
 
 /** The names of this machine. */
 export const localHosts = ["localhost", "127.0.0.1", "[::1]"]

@@ -19,6 +19,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { createServer } from "node:http"
 import * as McpServer from "../../ai/McpServer.ts"
+import { isToken } from "../../ai/internal/httpGuard.ts"
 import { Budget } from "../../Budget.ts"
 import { RunStore } from "../../RunStore.ts"
 import { SpineClient } from "../../spine/SpineClient.ts"
@@ -120,6 +121,12 @@ const overStdio = Effect.fnUntraced(function*(serve: Served) {
 const overHttp = Effect.fnUntraced(function*(serve: Served, port: number) {
   const given = yield* environment(tokenVariable)
   const token = given !== "" ? given : yield* newToken
+  if (!isToken(token)) {
+    return yield* new KeyError({
+      message:
+        `${tokenVariable} has characters that a header cannot carry. Use letters and digits, such as those of: openssl rand -hex 24`
+    })
+  }
   const server = Layer.effectDiscard(Effect.gen(function*() {
     const { line, note } = yield* Output
     const { address } = yield* HttpServer.HttpServer
@@ -138,7 +145,7 @@ const overHttp = Effect.fnUntraced(function*(serve: Served, port: number) {
     Layer.provide(NodeHttpServer.layer(createServer, {
       port,
       host: "127.0.0.1",
-      // A wait that is cut is repeated by its agent
+      // An agent repeats a wait that the shutdown ended
       gracefulShutdownTimeout: "2 seconds"
     })),
     Layer.catchTag("ServeError", (error) =>
