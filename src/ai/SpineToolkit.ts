@@ -11,8 +11,8 @@
  * | `spine_artifacts` | returns links to the files of the run |
  * | `spine_stop` | says that a run cannot be cancelled, and that it is billed |
  *
- * Every run is stored in the `RunStore` before its create. A call that is repeated with the same `key` returns the same run, so that an
- * agent that lost an answer does not pay twice. If the context has a `Budget`, each run reserves its estimate there first, and a run
+ * Every run is stored in the `RunStore` before its create. A call that is repeated with the same `key` returns the same run: an agent
+ * that lost an answer does not pay twice. If the context has a `Budget`, each run reserves its estimate there first, and a run
  * that exceeds the limit is refused.
  *
  * A failure is the result of the tool, a `ToolError` whose message tells the model what to do. It does not end the program.
@@ -76,9 +76,9 @@ const failure = { failure: ToolError, failureMode: "return" } as const
 const start = Tool.make("spine_start", {
   description:
     "Starts a Spine run: AI agents research, and write a report, slides, a spreadsheet, an app or a web page. A run takes 10 to 20 " +
-    "minutes, sometimes two hours, and costs money. Start one run for one piece of work. The answer has a run_id and a status. If the " +
-    "status is \"running\", call spine_wait with the run_id until it is not. If a call got no answer, repeat it with the same key: then no " +
-    "second run is started.",
+    "minutes, sometimes two hours, and costs money. Start one run for each piece of work. The answer has a run_id and a status. If the " +
+    "status is \"running\", call spine_wait with the run_id until the status changes. If a call got no answer, repeat it with the same key: " +
+    "it does not start a second run.",
   parameters: Schema.Struct({
     prompt: Parameters.text("The instruction for the agents, with everything they need to know."),
     template: Schema.optionalKey(Data.Template.annotate({
@@ -175,7 +175,7 @@ export const provider: Effect.Effect<Provider<Data.Run>, never, SpineClient> = S
   }
 }))
 
-/** The link is secret and expires, so that only the tool for artifacts returns it. */
+/** Removes the link, which is secret and expires. Only the tool for artifacts returns it. */
 const withoutLink = ({ id, name, size_bytes, type }: Data.Artifact): Artifact =>
   size_bytes === undefined ? { id, name, type } : { id, name, type, size_bytes }
 

@@ -76,7 +76,7 @@ const execute = Tool.make("tela_execute", {
   description:
     "Executes a Tela canvas: a prompt or workflow that people prepared, with variables. It takes seconds to minutes, and costs money. The " +
     "call waits at most 45 seconds. The answer has a run_id and a status. If the status is \"running\", call tela_wait with the run_id until " +
-    "it is not. If a call got no answer, repeat it with the same key: then nothing is executed twice.",
+    "the status changes. If a call got no answer, repeat it with the same key: it does not execute the canvas twice.",
   parameters: Schema.Struct({
     canvas_id: Parameters.text("The id of the canvas, a UUID."),
     version_id: Schema.optionalKey(Schema.String.annotate({

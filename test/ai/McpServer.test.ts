@@ -386,7 +386,7 @@ describe("hostile clients", () => {
       assert.deepStrictEqual(yield* status("Bearer a secret"), [200, false])
     }))
 
-  it.live("get an error for any message, and the server goes on", () =>
+  it.live("get an error for any wrong message, and the server continues", () =>
     Effect.gen(function*() {
       const { serve, spine, tela } = yield* makeWorld("10 minutes")
       const client = yield* serve()

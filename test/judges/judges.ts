@@ -2,7 +2,7 @@
  * `npm run judges`: lets others judge the MCP server, and prints their figures. The judges are installed in `node_modules/.cache`.
  *
  * - `@modelcontextprotocol/conformance`, the official judge: what 2026-07-28 and 2025-11-25 require of a server, and the scenarios for
- *   tasks. It needs tools of its own, which `server.ts` serves on the wire of `canvas-runs mcp`.
+ *   tasks. It needs its own tools, which `server.ts` serves on the wire of `canvas-runs mcp`.
  * - `@modelcontextprotocol/sdk`, the official client: it uses `canvas-runs mcp` itself, over stdio and over HTTP.
  */
 import { execFile, spawn } from "node:child_process"

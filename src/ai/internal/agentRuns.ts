@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
         )
       const call = yield* CurrentCall
       if (call !== undefined) return yield* withTask(call, ref, key === undefined ? id : undefined)
-      // The run exists, so a poll that fails is no failure of the start
+      // The run exists, so a failed poll does not fail the start
       return yield* Effect.catchIf(
         report(ref, waitSeconds),
         ({ error }) => error !== "RunFailedError",

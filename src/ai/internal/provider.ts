@@ -127,7 +127,7 @@ export interface Observer {
   /**
    * Polls a run once.
    *
-   * **Example** (A run that goes on)
+   * **Example** (A run that has not ended)
    *
    * ```ts
    * import { Effect } from "effect"

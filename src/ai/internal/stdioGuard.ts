@@ -50,7 +50,7 @@ export const faultOf = (line: string): string | undefined => {
   )
 }
 
-/** Splits text into lines. A line that is too long is cut to one character more than the limit, so that it needs no memory. */
+/** Splits text into lines. A line that is too long is cut to one character more than the limit, which bounds its memory. */
 const lines = <E>(self: Stream.Stream<Uint8Array, E>): Stream.Stream<string, E> =>
   Stream.mapAccum(
     Stream.decodeText(self),

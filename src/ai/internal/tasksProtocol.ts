@@ -2,7 +2,7 @@
  * The tasks extension of MCP, `io.modelcontextprotocol/tasks`, as an addition to the protocol 2026-07-28 of `effect/ai`: the methods
  * `tasks/get`, `tasks/update` and `tasks/cancel`, and a task as the result of `tools/call`.
  *
- * It wraps the protocol and not the transport, so that stdio and HTTP have the same methods, and `effect/ai` checks every request.
+ * It wraps the protocol and not the transport: stdio and HTTP have the same methods, and `effect/ai` checks every request.
  *
  * @see https://modelcontextprotocol.io/seps/2663-tasks-extension
  */
