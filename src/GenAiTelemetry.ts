@@ -77,7 +77,12 @@ import * as Telemetry from "./internal/telemetry.ts"
  * @since 0.1.0
  */
 export const layer = <A, E, R>(exporter: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> => {
-  need("exporter", exporter, Layer.isLayer, "a Layer, such as Otlp.layerJson makes it")
+  need(
+    "exporter",
+    exporter,
+    Layer.isLayer,
+    "a Layer, such as Otlp.layerJson returns it. For a tracer, use GenAiTelemetry.make"
+  )
   return Layer.provideMerge(Layer.effect(Tracer.Tracer, Effect.map(Tracer.Tracer, make)), exporter)
 }
 

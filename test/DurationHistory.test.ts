@@ -118,7 +118,7 @@ describe("DurationHistory: what it records", () => {
   it.effect("wrong durations are a BadRequestError", () =>
     Effect.gen(function*() {
       const { record } = yield* History
-      for (const wrong of [0, -1, Infinity, Number.NaN, "soon" as never, "400 days" as const]) {
+      for (const wrong of [0, -1, Infinity, Number.NaN, "soon" as never, "400 days" as const, 366 * 86_400_000 - 0.4]) {
         assert.strictEqual((yield* Effect.flip(record(refOf("1"), wrong))).parameter, "duration")
       }
       assert.deepStrictEqual(yield* minutes(report), [])

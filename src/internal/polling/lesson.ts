@@ -48,8 +48,8 @@ export const lessonOf = <S extends RunSource.Any>(
   }
 }
 
-/** Whether a duration can be learnt from: at least a millisecond, and less than 366 days. */
-export const isLength = (millis: number): boolean => millis >= 1 && millis < 366 * 86_400_000
+/** Whether a duration can be learnt from: at least 1 millisecond, and less than 366 days, also when it is rounded. */
+export const isLength = (millis: number): boolean => millis >= 1 && Math.round(millis) < 366 * 86_400_000
 
 /**
  * Whether the progress of a run had halted: it was short of the last task, and had not changed for four times as long as a task
