@@ -3,10 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { expected, type Fault, faults } from "./matrix.ts"
 import { aroundOperations, type Kind, kinds, type Operation, operations } from "./operations.ts"
+import { isFull } from "../support/size.ts"
 import { applies, type Cell } from "./run.ts"
 import { cellsOf, mendedCells, redCells, runAll, totals } from "./suite.ts"
 
-/** One operation of each kind and provider, for all faults. */
+/** One operation of each kind and provider. Each fault is tried with one of each kind, and in full size with all of them. */
 const representatives = new Set(
   kinds.flatMap((kind) =>
     ["spine", "tela"].flatMap((provider) =>
@@ -18,7 +19,17 @@ const representatives = new Set(
 /** The faults that are tried with all operations. */
 const common = new Set(["reset after the request: accepted, the answer lost", "silence", "401", "HTML with 200"])
 
-const isShort = (operation: Operation, fault: Fault) => representatives.has(operation) || common.has(fault.name)
+/** Kinds of operation that both providers have. */
+const shared = new Set(
+  kinds.filter((kind) => [...representatives].filter((operation) => operation.kind === kind).length > 1)
+)
+
+/** Whether it is the turn of the operation's provider, which changes with each fault and kind. */
+const isTurn = ({ kind, provider }: Operation, fault: Fault) =>
+  isFull || !shared.has(kind) || ["spine", "tela"][(faults.indexOf(fault) + kinds.indexOf(kind)) % 2] === provider
+
+const isShort = (operation: Operation, fault: Fault) =>
+  representatives.has(operation) && isTurn(operation, fault) || common.has(fault.name)
 
 /** One cell for each fault, with another kind of operation each time. */
 const socketCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
