@@ -588,6 +588,12 @@ const reports: ReadonlyArray<Omit<Situation, "command">> = [
     told: /503/
   },
   {
+    name: "a directory for downloads that is blank",
+    outcome: "badRequest",
+    args: [unknownId, "--download="],
+    told: /--download[^]*not blank/
+  },
+  {
     name: "a page that is a directory",
     outcome: "local",
     args: ({ directory }) => ["july", "--out", directory],

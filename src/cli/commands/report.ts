@@ -15,6 +15,7 @@ import * as Names from "../names.ts"
 import { Output } from "../output.ts"
 import * as Progress from "../progress.ts"
 import { format } from "../refText.ts"
+import { textFlag } from "../textFlag.ts"
 import * as Waiting from "../waiting.ts"
 import * as Document from "../document.ts"
 
@@ -27,7 +28,7 @@ export const command = Command.make(
       Flag.withDescription("The title of the page. The default is the name of the canvas"),
       Flag.optional
     ),
-    download: Flag.Path("download", { pathType: "directory" }).pipe(
+    download: textFlag("download").pipe(
       Flag.withMetavar("DIRECTORY"),
       Flag.withDescription("Downloads the files of the run into this directory, and links them in the page"),
       Flag.optional
