@@ -9,7 +9,7 @@ import { type Arrival, executeTela, outcome, spineSecret, start, world } from ".
 
 vi.mock("../../src/internal/webhooks/hmac.ts", () => import("../support/syncHmac.ts"))
 
-const seeds = size(100, 200)
+const seeds = size(50, 200)
 const batch = 50
 const runsPerSeed = 3
 const interval = 60_000
