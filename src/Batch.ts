@@ -18,10 +18,9 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { messageOf, quote } from "./internal/describe.ts"
 import * as Options from "./internal/options.ts"
 import type { RunRef } from "./internal/ref.ts"
-import { badRequest, type BadRequestError, type CreateOutcomeUnknownError } from "./RunError.ts"
+import type { BadRequestError, CreateOutcomeUnknownError } from "./RunError.ts"
 import * as RunStore from "./RunStore.ts"
 
 /**
@@ -224,21 +223,6 @@ const check = Effect.fnUntraced(function*<Input, A, CE, WE, DE, CR, WR, DR>(
   return options
 })
 
-/** Runs the effect that a function of the program returns. A throw, or another result such as a `Promise`, fails only this input. */
-const call = Effect.fnUntraced(function*<A, E, R>(
-  name: "wait" | "deliver",
-  evaluate: () => Effect.Effect<A, E, R>
-): Effect.fn.Return<A, E | BadRequestError, R> {
-  const rejected = (message: string) => badRequest({ operation, parameter: name, message, sent: true })
-  const made = yield* Effect.try({
-    try: evaluate,
-    catch: (thrown) => rejected(`${name} threw ${quote(messageOf(thrown))}. Return an Effect that fails instead.`)
-  })
-  return Effect.isEffect(made)
-    ? yield* made
-    : yield* rejected(`${name} returned ${quote(made)}; it must return an Effect, such as one of Effect.tryPromise.`)
-})
-
 /** Creates the run of one input, waits for it, and delivers the outcome. */
 const process = <Input, A, CE, WE, DE, CR, WR, DR>(
   store: RunStore.Service,
@@ -247,7 +231,8 @@ const process = <Input, A, CE, WE, DE, CR, WR, DR>(
 ): Effect.Effect<Outcome<Input, A, CE | WE | DE | StoreError>, never, CR | WR | DR> =>
   Effect.suspend(() => {
     const { create, deliver: deliver_ = () => Effect.void, repeat = false, wait } = options
-    const deliver = (outcome: Parameters<typeof deliver_>[0]) => call("deliver", () => deliver_(outcome))
+    const deliver = (outcome: Parameters<typeof deliver_>[0]) =>
+      Options.calling(operation, "deliver", () => deliver_(outcome))
     let key = ""
     const failed = <E>(ref: RunRef | undefined, error: E) => ({ _tag: "Failed" as const, key, input, ref, error })
     let ref: RunRef | undefined
@@ -268,7 +253,7 @@ const process = <Input, A, CE, WE, DE, CR, WR, DR>(
       const run = ref = created.success
       const value = yield* store.track(
         key,
-        Effect.matchEffect(call("wait", () => wait(run, input)), {
+        Effect.matchEffect(Options.calling(operation, "wait", () => wait(run, input)), {
           onSuccess: (value) => Effect.as(deliver({ _tag: "Succeeded", key, input, ref: run, value }), value),
           onFailure: (error) => Effect.andThen(deliver(failed(run, error)), Effect.fail(error))
         })

@@ -109,6 +109,27 @@ export const reading = <A, E, R>(operation: string, parameter: string, evaluate:
     (thrown) => Effect.fail(badRequest({ operation, parameter, message: unreadable(parameter, thrown) }))
   )
 
+/**
+ * Runs the effect that a function of the program returns, after a request. If the function throws, or returns something else, such as a
+ * `Promise`, the call fails.
+ */
+export const calling = Effect.fnUntraced(function*<A, E, R>(
+  operation: string,
+  parameter: string,
+  evaluate: () => Effect.Effect<A, E, R>
+): Effect.fn.Return<A, E | BadRequestError, R> {
+  const rejected = (message: string) => badRequest({ operation, parameter, message, sent: true })
+  const made = yield* Effect.try({
+    try: evaluate,
+    catch: (thrown) => rejected(`${parameter} threw ${quote(messageOf(thrown))}. Return an Effect that fails instead.`)
+  })
+  return Effect.isEffect(made)
+    ? yield* made
+    : yield* rejected(
+      `${parameter} returned ${quote(made)}; it must return an Effect, such as one of Effect.tryPromise.`
+    )
+})
+
 /** Whether a value is of a kind. A value that throws when it is read, as a revoked Proxy does, is of no kind. */
 export const is = (isKind: (value: unknown) => boolean, value: unknown): boolean =>
   Result.getOrElse(Result.try(() => isKind(value)), () => false)

@@ -270,7 +270,13 @@ const reconcile = <R>(
 ) =>
   store.reconcile(
     key,
-    (tag) => Effect.mapError(lookup(tag), (cause) => ({ _tag: "LookupFailed" as const, cause })),
+    (tag) => {
+      const looking = lookup(tag)
+      // The store rejects what is no effect
+      return Effect.isEffect(looking)
+        ? Effect.mapError(looking, (cause) => ({ _tag: "LookupFailed" as const, cause }))
+        : looking
+    },
     options
   ).pipe(
     Effect.catchTag("LookupFailed", ({ cause }) =>

@@ -147,8 +147,15 @@ describe("reconcile", () => {
     Effect.gen(function*() {
       const { lose, store } = yield* start
       yield* lose("a", Fault.dropAfter)
-      for (const given of [undefined, [{ provider: "tela" }], "id"]) {
-        const error = yield* Effect.flip(store.reconcile("a", () => Effect.succeed(given as never)))
+      const lookups = {
+        "returns nothing": () => Effect.succeed(undefined as never),
+        "returns no ref": () => Effect.succeed([{ provider: "tela" }] as never),
+        "returns text": () => Effect.succeed("id" as never),
+        "returns a promise": () => Promise.resolve([]) as never,
+        "throws": () => assert.fail("boom")
+      }
+      for (const given of Object.values(lookups)) {
+        const error = yield* Effect.flip(store.reconcile("a", given))
         assert(error._tag === "BadRequestError")
         assert.strictEqual(error.parameter, "lookup")
         assert.isTrue(error.sent)

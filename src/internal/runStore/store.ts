@@ -249,7 +249,7 @@ export const make = Effect.fnUntraced(
             const entry = yield* entries.read(subject)
             if (entry?._tag !== "Unknown" || entry.tag === undefined) return entry
             const { intendedAt = now, tag } = entry
-            const found = yield* lookup(tag)
+            const found = yield* Options.calling(operation, "lookup", () => lookup(tag))
             const refs = new Map<string, RunRef>()
             for (const given of Array.isArray(found) ? found as ReadonlyArray<unknown> : [found]) {
               const ref = readRef(given)
