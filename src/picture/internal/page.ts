@@ -32,7 +32,7 @@ const rules = [
   ".time{width:36%;min-width:120px}.bar{display:block;border-radius:4px}.bar rect{fill:currentColor}.bar .track{fill:var(--code)}",
   "pre,code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,\"Liberation Mono\",monospace;background:var(--code);border-radius:6px}",
   "pre{padding:12px 14px;margin:0 0 12px;white-space:pre-wrap}code{padding:1px 5px}pre code{padding:0}",
-  ".text h3,.text h4{margin:20px 0 6px;font-size:16px}.text>:first-child{margin-top:0}.text table{margin:0 0 12px}.text ul,.text ol{margin:0 0 10px;padding-left:24px}",
+  "h3,h4{margin:20px 0 6px;font-size:16px}.text>:first-child{margin-top:0}.text table{margin:0 0 12px}ul,ol{margin:0 0 10px;padding-left:24px}",
   "details{margin:2px 0}summary{cursor:pointer}.tree ul{list-style:none;margin:0;padding-left:22px}.tree>ul{padding:0}.tree li{padding:2px 0}",
   "summary:focus-visible,a:focus-visible,.scroll:focus-visible{outline:2px solid var(--running);outline-offset:2px}",
   "a{color:var(--running)}footer{color:var(--soft);font-size:13px}",
@@ -45,7 +45,7 @@ const rules = [
 export const style = rules + styles.auto
 
 /** The hash of {@link style}. A test compares them. */
-export const styleHash = "sha256-vvjdpofrqEWesIQaaIeetu45PWfQdsMHnQ171A0m/Tk="
+export const styleHash = "sha256-f5yCCpwUzt3v4+BIqm5O8lSS0cAqC4nxDwP5n9mDuDw="
 
 export const page = ({ body, title }: Page): string =>
   [
