@@ -231,7 +231,7 @@ export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): str
 const readOptions = <O extends ReportOptions>(options: O | undefined, known: ReadonlyArray<string>): O => {
   const given = readOrThrow(options, known) as O
   for (const name of ["title", "prompt"] as const) need(name, given[name] ?? "", Predicate.isString, "text")
-  need("ref", given.ref ?? {}, Predicate.isObject, "the ref of the run")
+  need("ref", given.ref ?? {}, Predicate.isObject, "a RunRef")
   need("errors", given.errors ?? [], isTexts, "a list of texts")
   need("files", given.files ?? [], isFiles, "a list of objects with a text name and a text path")
   return given
@@ -387,7 +387,7 @@ const blocksOf = ({ boxes, edges }: Scene.Scene, history: History | undefined, b
     `<td class="state ${box.state}">${Svg.escape(Scene.lineOf(box.status, 24))}</td>` +
     (isTimed ? `<td class="time">${bar(box)}</td><td class="number">${box.duration}</td>` : "") + "</tr>"
   const columns: ReadonlyArray<Column> = [["Block"], ["Type", "type"], ["State"], ...(isTimed ? timeColumns : [])]
-  return section(isTimed ? "Timeline" : "Blocks", table(columns, sorted, row, bytes - 1000, "block"), "long")
+  return section(isTimed ? "Timeline" : "Blocks", table(columns, sorted, row, bytes - 1000, "more block"), "long")
 }
 
 /** The title of a column, and the class of its cells. */
@@ -406,7 +406,7 @@ const table = <A>(
     `<th scope="col"${kind === undefined ? "" : ` class="${kind}"`}>${title}</th>`
   )
   const rest = (left: number) =>
-    `<tr><td class="soft" colspan="${columns.length}">… and ${Svg.count(left, `more ${noun}`)}</td></tr>`
+    `<tr><td class="soft" colspan="${columns.length}">… and ${Svg.count(left, noun)}</td></tr>`
   return `<table>\n<thead><tr>${head.join("")}</tr></thead>\n<tbody>\n${
     within(items, row, bytes, rest)
   }\n</tbody>\n</table>`
@@ -446,7 +446,7 @@ const filesOf = ({ artifacts, files = [] }: Content): string => {
     return `<tr><td>${link}</td><td class="type soft">${Svg.escape(Scene.lineOf(type, 24))}</td>` +
       `<td class="number">${bytes === undefined ? "" : sizeOf(bytes)}</td></tr>`
   }
-  return section("Files", table([["Name"], ["Type", "type"], ["Size", "number"]], listed, row, budget.files, "file"))
+  return section("Files", table([["Name"], ["Type", "type"], ["Size", "number"]], listed, row, budget.files, "more file"))
 }
 
 /** A path as a link. No part of it can be a scheme, such as `javascript:`. */
