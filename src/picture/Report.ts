@@ -446,7 +446,10 @@ const filesOf = ({ artifacts, files = [] }: Content): string => {
     return `<tr><td>${link}</td><td class="type soft">${Svg.escape(Scene.lineOf(type, 24))}</td>` +
       `<td class="number">${bytes === undefined ? "" : sizeOf(bytes)}</td></tr>`
   }
-  return section("Files", table([["Name"], ["Type", "type"], ["Size", "number"]], listed, row, budget.files, "more file"))
+  return section(
+    "Files",
+    table([["Name"], ["Type", "type"], ["Size", "number"]], listed, row, budget.files, "more file")
+  )
 }
 
 /** A path as a link. No part of it can be a scheme, such as `javascript:`. */
