@@ -113,22 +113,24 @@ export const reading = <A, E, R>(operation: string, parameter: string, evaluate:
  * Runs the effect that a function of the program returns, after a request. If the function throws, or returns something else, such as a
  * `Promise`, the call fails.
  */
-export const calling = Effect.fnUntraced(function*<A, E, R>(
+export const calling = <A, E, R>(
   operation: string,
   parameter: string,
   evaluate: () => Effect.Effect<A, E, R>
-): Effect.fn.Return<A, E | BadRequestError, R> {
-  const rejected = (message: string) => badRequest({ operation, parameter, message, sent: true })
-  const made = yield* Effect.try({
-    try: evaluate,
-    catch: (thrown) => rejected(`${parameter} threw ${quote(messageOf(thrown))}. Return an Effect that fails instead.`)
+): Effect.Effect<A, E | BadRequestError, R> =>
+  Effect.gen(function*() {
+    const rejected = (message: string) => badRequest({ operation, parameter, message, sent: true })
+    const made = yield* Effect.try({
+      try: evaluate,
+      catch: (thrown) =>
+        rejected(`${parameter} threw ${quote(messageOf(thrown))}. Return an Effect that fails instead.`)
+    })
+    return Effect.isEffect(made)
+      ? yield* made
+      : yield* rejected(
+        `${parameter} returned ${quote(made)}; it must return an Effect, such as one of Effect.tryPromise.`
+      )
   })
-  return Effect.isEffect(made)
-    ? yield* made
-    : yield* rejected(
-      `${parameter} returned ${quote(made)}; it must return an Effect, such as one of Effect.tryPromise.`
-    )
-})
 
 /** Whether a value is of a kind. A value that throws when it is read, as a revoked Proxy does, is of no kind. */
 export const is = (isKind: (value: unknown) => boolean, value: unknown): boolean =>
