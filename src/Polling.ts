@@ -55,9 +55,8 @@ import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { quote } from "./internal/describe.ts"
-import type { Learnt } from "./internal/polling/adaptive.ts"
 import * as Adaptive from "./internal/polling/adaptive.ts"
-import { CurrentHistory } from "./internal/polling/history.ts"
+import { expecting } from "./internal/polling/history.ts"
 import { type Delay, sharedPolicy, withDelay } from "./internal/polling/sleepingRun.ts"
 import * as CallOptions from "./internal/options.ts"
 import { badRequest, type BadRequestError } from "./RunError.ts"
@@ -173,7 +172,8 @@ export const make = <Snapshot = unknown>(
   }
   return withDelay(
     Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) => step((random) => millis(state, random)))),
-    millis
+    millis,
+    "snapshot"
   )
 }
 
@@ -413,18 +413,16 @@ export const adaptive = (options?: {
     const plain = untilNextPoll(state, learnt)
     return Math.min(max, Math.max(min, jitter ? plain * (0.8 + 0.4 * random) : plain))
   }
-  const learns = pastDurations.length === 0
   return withDelay(
-    Schedule.fromStep(Effect.succeed((_, state: PollState) =>
-      Effect.withFiber((fiber) => {
-        const next = (learnt?: Learnt) => step((random) => delay(state, random, learnt))
-        const history = learns ? fiber.getRef(CurrentHistory) : undefined
-        return history === undefined ? next() : history.expect(state.ref, next)
-      })
-    )),
+    Schedule.fromStep(
+      Effect.succeed((_, state: PollState) =>
+        Effect.withFiber((fiber) =>
+          expecting(fiber, state.ref, (learnt) => step((random) => delay(state, random, learnt)))
+        )
+      )
+    ),
     delay,
-    true,
-    learns
+    "history"
   )
 }
 
@@ -435,8 +433,7 @@ const counting = (delay: (polls: number, random: number) => number): Schedule.Sc
       let polls = 0
       return () => step((random) => delay(++polls, random))
     })),
-    ({ polls }: PollState, random) => delay(polls, random),
-    true
+    ({ polls }: PollState, random) => delay(polls, random)
   )
 
 const step = (delay: (random: number) => number): Effect.Effect<[Duration.Duration, Duration.Duration]> =>

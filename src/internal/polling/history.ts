@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as RunSource from "../../RunSource.ts"
 import type { RunRef } from "../ref.ts"
 import type { Learnt } from "./adaptive.ts"
@@ -35,3 +36,10 @@ export interface Hooks {
 export const CurrentHistory = Context.Reference<Hooks | undefined>("canvas-runs/internal/History", {
   defaultValue: () => undefined
 })
+
+/** Continues with what is known of the kind of a run, if there is a `DurationHistory`. */
+export const expecting = <A, E, R>(
+  fiber: Fiber.Fiber<unknown, unknown>,
+  kind: Kind,
+  use: (learnt?: Learnt) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => fiber.getRef(CurrentHistory)?.expect(kind, use) ?? use()

@@ -20,7 +20,7 @@ import { runFailed } from "../runFailed.ts"
 import * as Telemetry from "../telemetry.ts"
 import type { Learnt } from "./adaptive.ts"
 import * as Decide from "./decide.ts"
-import { CurrentHistory } from "./history.ts"
+import { CurrentHistory, expecting } from "./history.ts"
 import * as Pause from "./pause.ts"
 import { record, timedOut } from "./pollHistory.ts"
 import {
@@ -196,8 +196,7 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
         if (!needsSnapshot(loop, left, millis)) loop.snapshot = undefined
         return sleep(loop, millis)
       }
-      const history = learns(schedule) ? fiber.getRef(CurrentHistory) : undefined
-      return history === undefined ? paced() : history.expect(state.ref, paced)
+      return learns(schedule) ? expecting(fiber, state.ref, paced) : paced()
     }
     const step = loop.step === undefined
       ? Effect.map(Schedule.toStep(schedule), (step) => loop.step = step)

@@ -176,28 +176,25 @@ export type Delay<Snapshot = unknown> = (
   learnt?: Learnt | undefined
 ) => number
 
+/** What the function of a schedule reads, apart from the times and counts of a wait. Reading a history takes time. */
+type Reads = "snapshot" | "history" | undefined
+
 interface Marks {
   readonly "~canvas-runs/Polling/delay"?: Delay<never>
-  readonly "~canvas-runs/Polling/ignoresSnapshot"?: boolean
-  readonly "~canvas-runs/Polling/learns"?: boolean
+  readonly "~canvas-runs/Polling/reads"?: Reads
 }
 
-/**
- * Marks a schedule with the function that computes its pauses, whether that function never reads the snapshot, and whether it reads
- * what is known of the kind of the run.
- */
+/** Marks a schedule with the function that computes its pauses, and with what that function reads. */
 export const withDelay = <S extends Schedule.Schedule<Duration.Duration, never>, Snapshot>(
   schedule: S,
   delay: Delay<Snapshot>,
-  ignoresSnapshot = false,
-  learns = false
+  reads?: Reads
 ): S =>
   Object.assign(
     schedule,
     {
       "~canvas-runs/Polling/delay": delay,
-      "~canvas-runs/Polling/ignoresSnapshot": ignoresSnapshot,
-      "~canvas-runs/Polling/learns": learns
+      "~canvas-runs/Polling/reads": reads
     } satisfies Marks
   )
 
@@ -206,8 +203,8 @@ export const delayOf = <Snapshot, E, R>(
   schedule: RunSource.PollSchedule<Snapshot, E, R>
 ): Delay<Snapshot> | undefined => (schedule as Marks)["~canvas-runs/Polling/delay"] as Delay<Snapshot> | undefined
 
-/** Whether the function of a schedule reads what is known of the kind of the run. Reading it takes time, and so does learning. */
-export const learns = (schedule: object): boolean => (schedule as Marks)["~canvas-runs/Polling/learns"] === true
+/** Whether the function of a schedule reads what is known of the kind of the run. */
+export const learns = (schedule: object): boolean => (schedule as Marks)["~canvas-runs/Polling/reads"] === "history"
 
 /**
  * Whether the schedule or the error of a timeout may read the snapshot. It may not if more polls will follow than may fail,
@@ -221,7 +218,7 @@ export const needsSnapshot = (
   left: number,
   millis: number
 ): boolean =>
-  (policy.schedule as Marks)["~canvas-runs/Polling/ignoresSnapshot"] !== true ||
+  (policy.schedule as Marks)["~canvas-runs/Polling/reads"] === "snapshot" ||
   left < graceOf(policy, source.ref) + (policy.errorBudget + 2) *
         (Math.max(4 * millis, Duration.toMillis(policy.retryAfterCeiling)) + (source.longest ?? Infinity))
 
