@@ -25,7 +25,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Ledger } from "./internal/budget/ledger.ts"
 import * as MemoryLedger from "./internal/budget/memory.ts"
 import * as SqlLedger from "./internal/budget/sql.ts"
-import { messageOfStorage, quote } from "./internal/describe.ts"
+import { attempt, messageOfStorage, quote } from "./internal/describe.ts"
 import * as Create from "./internal/http/create.ts"
 import { migrate } from "./internal/migrate.ts"
 import * as Options from "./internal/options.ts"
@@ -198,7 +198,7 @@ export interface Service {
    * **Details**
    *
    * `cost` reads the cost from the result of `wait`. Without it, the cost is Spine's `metadata.credits_consumed`, which is also read from the
-   * `run` of a `RunFailedError`. If there is no such number, the reservation is the cost. A run without a
+   * `run` of a `RunFailedError`. If there is no such number, or `cost` throws, the reservation is the cost. A run without a
    * reservation does not count.
    *
    * **Example** (The real cost replaces the estimate)
@@ -456,7 +456,8 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
         yield* Options.checkGiven(operation, "wait", wait, Effect.isEffect, "an Effect")
         yield* Options.checkGiven(operation, "cost", cost, Predicate.isFunction, "a function that returns a number")
         return yield* wait.pipe(
-          Effect.tap((ended) => settle(operation, ref, cost(ended))),
+          // The run has been paid for, so a cost that throws counts as unknown
+          Effect.tap((ended) => settle(operation, ref, attempt(() => cost(ended)))),
           Effect.tapError((error) =>
             isOurs(error, "RunFailedError")
               ? settle(operation, ref, creditsOf((error as unknown as RunFailedError).run))

@@ -181,6 +181,18 @@ for (const [name, ledger] of Object.entries(ledgers)) {
         })
     )
 
+    test("takes the reservation of a run for its cost if `cost` throws", (open) =>
+      Effect.gen(function*() {
+        const budget = yield* open({ limit: 100 })
+        const ref = refOf("paid")
+        yield* budget.create(Effect.succeed({ ref }), { estimate: 40 })
+        const ended = yield* budget.track(ref, Effect.succeed("output"), () => {
+          throw new Error("no price")
+        })
+        assert.strictEqual(ended, "output")
+        assert.deepInclude(yield* budget.status(), { spent: 40, reserved: 0 })
+      }))
+
     test(
       "counts a create that ends after `createTimeout`, also above the limit",
       (open, pass) =>

@@ -84,9 +84,9 @@ export const fail = (attempt: Responded, text: string | undefined, missing?: str
     return invalid(
       attempt,
       text,
-      "the response is 304 (not modified), although this client keeps no copy that it could refer to.",
+      "the response is 304 (not modified), although this client keeps no copy.",
       true,
-      "Check whether a cache between this client and the provider answers: it must not."
+      "Find the cache that answers in place of the provider."
     )
   }
   if (isSuccess(status)) return notJson(attempt, text ?? "")
