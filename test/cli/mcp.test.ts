@@ -138,15 +138,16 @@ describe("canvas-runs mcp", () => {
       )
       const { baseUrl } = JSON.parse(yield* Deferred.await(listening))
       assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+\/mcp$/)
-      const status = (headers: Record<string, string>) =>
+      const status = (headers: Record<string, string>, body: BodyInit = initialize().split("\n")[0]!) =>
         Effect.promise(async () => {
-          const body = initialize().split("\n")[0]!
           const accept = "application/json, text/event-stream"
-          const response = await fetch(baseUrl, {
+          const init: RequestInit & { readonly duplex: "half" } = {
             method: "POST",
             body,
+            duplex: "half",
             headers: { accept, "content-type": "application/json", ...headers }
-          })
+          }
+          const response = await fetch(baseUrl, init)
           await response.text()
           return response.status
         })
@@ -154,6 +155,9 @@ describe("canvas-runs mcp", () => {
       assert.strictEqual(yield* status({ authorization: "Bearer wrong" }), 401)
       assert.strictEqual(yield* status({ authorization: "Bearer a secret", origin: "https://evil.example.com" }), 403)
       assert.strictEqual(yield* status({ authorization: "Bearer a secret" }), 200)
+      const chunked = () => new Blob(["[".repeat(5_000_000)]).stream()
+      assert.strictEqual(yield* status({ authorization: "Bearer wrong" }, chunked()), 401)
+      assert.strictEqual(yield* status({ authorization: "Bearer a secret" }, chunked()), 413)
       const taken = yield* call(["mcp", "--http", new URL(baseUrl).port], { env })
       assert.deepStrictEqual([taken.code, taken.stdout], [8, ""])
       assert.include(taken.stderr, "cannot be used")

@@ -55,18 +55,28 @@ export const make = ({ hosts, token }: Options) =>
           "Bearer"
         )
       }
-      // Without this check `effect/ai` would answer that the body is not JSON
-      if (Number(request.headers["content-length"]) > maxMessage) {
-        return refusal(413, `The message is longer than ${maxMessage} bytes. Send less text, or shorter files.`)
-      }
       // The origin was checked here, and `effect/ai` knows no ports of local pages
       const checked = request.modify({ headers: Headers.remove(request.headers, "origin") })
-      return yield* app.pipe(
+      const answer = Effect.gen(function*() {
+        // Without this check `effect/ai` would answer that the body is not JSON. A chunked body has no length, so the limit bounds its reading
+        if (Number(request.headers["content-length"]) > maxMessage || (yield* isTooLong(checked))) {
+          return refusal(413, `The message is longer than ${maxMessage} bytes. Send less text, or shorter files.`)
+        }
+        return yield* app
+      })
+      return yield* answer.pipe(
         Effect.provideService(HttpServerRequest.HttpServerRequest, checked),
         Effect.provideService(MaxBodySize, ByteSize.fromInputUnsafe(maxMessage))
       )
     })
   )
+
+/** Reads the body, which the request keeps for the server. Node's requests stop reading at the limit, those of the web do not. */
+const isTooLong = (request: HttpServerRequest.HttpServerRequest) =>
+  Effect.match(request.text, {
+    onSuccess: (text) => text.length > maxMessage,
+    onFailure: ({ reason }) => reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
+  })
 
 const refusal = (status: number, message: string) => HttpServerResponse.jsonUnsafe({ error: message }, { status })
 
