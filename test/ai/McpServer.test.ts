@@ -419,7 +419,10 @@ describe("hostile clients", () => {
       // A chunked body has no length
       for (const length of [{ "content-length": "5000300" }, undefined]) {
         const long = yield* Effect.promise(() =>
-          client.post(JSON.stringify(requestOf("tools/list", { pad: "x".repeat(5_000_000) })), { ...headers, ...length })
+          client.post(JSON.stringify(requestOf("tools/list", { pad: "x".repeat(5_000_000) })), {
+            ...headers,
+            ...length
+          })
         )
         assert.strictEqual(long.status, 413)
         assert.include(long.body.error, "longer than 4194304 bytes")
