@@ -14,9 +14,18 @@ export interface Target {
   readonly peer?: string
   readonly atMost?: number
   readonly atLeast?: number
+  /** Why the target is missed, in one sentence with its figure. The report shows it only if the target is missed. */
+  readonly reason?: string
 }
 
-/** One row of the report. */
+/** Where a row is drawn. `charts.ts` has the titles of the charts. */
+export type Mark =
+  /** A bar beside the bars of its peers. */
+  | { readonly chart: "poll" | "request" | "event" | "wait"; readonly bar: string }
+  /** A point of a curve: the polls of a series and of each peer at this detection latency, in seconds. */
+  | { readonly chart: "polls"; readonly panel: string; readonly series: string; readonly latency: number }
+
+/** One row of the report, as one run measured it. */
 export interface Result {
   /** A description of the measured value. */
   readonly measure: string
@@ -26,12 +35,16 @@ export interface Result {
   readonly targets: ReadonlyArray<Target>
   /** Background that a reader needs for the row, such as a theoretical bound. */
   readonly note?: string
+  readonly mark?: Mark
 }
 
-/** The name for `--only`. */
 export interface Benchmark {
+  /** The name for `--only`. */
   readonly name: string
-  readonly run: (options: Options) => Promise<ReadonlyArray<Result>>
+  /** Measures what varies between runs. It is called once per run, each time in a new process. */
+  readonly run?: (options: Options) => Promise<ReadonlyArray<Result>>
+  /** Measures what is the same in every run, such as the size of a bundle or a simulation with seeds. It is called once. */
+  readonly exact?: (options: Options) => Promise<ReadonlyArray<Result>>
 }
 
 export interface Options {

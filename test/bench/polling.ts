@@ -135,6 +135,14 @@ const targetOf = (family: Family, peer: string, polls: number, bound: number | u
   return bound === undefined || bound <= wanted * polls ? { peer, atMost: wanted } : { peer: "bound", atMost: 1.2 }
 }
 
+/** The families that the chart of the costs guide shows, by the name of their panel. */
+const panels: Readonly<Record<string, string>> = {
+  "progress": "progress of tasks",
+  "log-normal around the estimate": "estimate that is about right",
+  "a third of the estimate or three times it": "estimate that is wrong by 3×",
+  "no estimate": "no estimate"
+}
+
 /** After 30 runs of a kind, 1.2 times the theoretical minimum, where it is known and reached by a schedule that is told nothing more. */
 const learntTarget = ({ hints, knowledge }: Family, peer: string): Target =>
   hints === "halting progress" || knowledge._tag === "None" ? { peer, atMost: 0.5 } : { peer: "bound", atMost: 1.2 }
@@ -154,6 +162,8 @@ const compare = (
   const theirs = summarise(peers[peer]!, lives)
   const ours = matched(adaptive, lives, theirs.delay, knowing)
   const least = bound?.(theirs.delay)
+  const panel = panels[family.name]
+  const isDrawn = measure === family.name || knowing !== undefined
   return {
     measure: `${measure}, with the detection latency of ${peer}`,
     unit: "polls per run",
@@ -168,7 +178,15 @@ const compare = (
       least === undefined
         ? "no bound is known"
         : `no schedule needs less than ${digits(least / mean(theirs.polls.values))} of ${peer}${remark}`
-    }`
+    }`,
+    ...(panel === undefined || !isDrawn ? undefined : {
+      mark: {
+        chart: "polls",
+        panel,
+        series: knowing === undefined ? "adaptive" : `adaptive, with a history of ${runs} runs`,
+        latency: Number(theirs.delay.toPrecision(3))
+      } as const
+    })
   }
 }
 
@@ -222,7 +240,7 @@ const drift = (before: Family, after: Family, repetitions: number): Result => {
 
 export const benchmark: Benchmark = {
   name: "polling",
-  run: async ({ progress, quick }) => {
+  exact: async ({ progress, quick }) => {
     const results: Array<Result> = []
     const measureAll = (
       measure: string,

@@ -60,23 +60,25 @@ const heap = async (runs: number, { progress, quick }: Options): Promise<Readonl
     together: measure("completions")
   }, ({ heapPerRun }) => heapPerRun)
   const peers = { "promise loop with setTimeout": measured.loop }
-  const row = (measure: string, ours: Sample, atMost: number, note?: string): Result => ({
+  const row = (measure: string, bar: string, ours: Sample, atMost: number, note?: string): Result => ({
     measure: `heap ${measure}, ${runs} asleep`,
     unit: "B per run",
     ours,
     peers,
     targets: [{ peer: "promise loop with setTimeout", atMost }],
-    ...(note === undefined ? undefined : { note })
+    ...(note === undefined ? undefined : { note }),
+    ...(runs === 10_000 ? { mark: { chart: "wait", bar: `canvas-runs, ${bar}` } as const } : undefined)
   })
   return [
     row(
       "per wait",
+      "one wait each",
       measured.wait,
       0.8,
       "In the last minutes before its timeout a wait also keeps its last snapshot, about 0.2 KB."
     ),
-    row("per wait, user's own Schedule", measured.own, 2),
-    row("per run awaited together", measured.together, 0.16)
+    row("per wait, user's own Schedule", "own Schedule", measured.own, 2),
+    row("per run awaited together", "awaited together", measured.together, 0.16)
   ]
 }
 
@@ -102,7 +104,8 @@ const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<
       unit: "µs",
       ours,
       peers,
-      targets: atMost === undefined ? [] : [{ peer: "promise loop on fetch", atMost }]
+      targets: atMost === undefined ? [] : [{ peer: "promise loop on fetch", atMost }],
+      ...(runs === 10_000 ? { mark: { chart: "poll", bar: `canvas-runs, ${name}` } as const } : undefined)
     })
     return [
       row("fetch layer", measured.wait, runs >= 10_000 ? 1.1 : 0.95),

@@ -46,7 +46,7 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
   for (const name of files) {
     if (
       !wanted.includes(name) &&
-      !/^dist\/(?:bin\.cjs|.*\.(?:js|d\.ts)(?:\.map)?)$|^(?:src|examples)\/.*\.ts$|^docs\/[\w-]+\.md$|^docs\/pictures\/[\w-]+\.svg$/
+      !/^dist\/(?:bin\.cjs|.*\.(?:js|d\.ts)(?:\.map)?)$|^(?:src|examples)\/.*\.ts$|^docs\/[\w-]+\.md$|^docs\/(?:charts|pictures)\/[\w-]+\.svg$/
         .test(name)
     ) {
       faults.push(`${name} is in the package, but matches no known kind of file`)

@@ -1,0 +1,16 @@
+/** One run of a part of a benchmark, in a separate process: `TASK` as JSON. Sends the rows. */
+import { benchmarks } from "./benchmarks.ts"
+import type { Options } from "./measure.ts"
+
+export interface Task extends Omit<Options, "progress"> {
+  readonly name: string
+  /** The part that varies between runs, or the part that does not. */
+  readonly part: "run" | "exact"
+}
+
+const { name, part, ...options }: Task = JSON.parse(process.argv[2]!)
+const { benchmark } = await benchmarks[name]!()
+process.send!(
+  await benchmark[part]!({ ...options, progress: (text) => void process.stderr.write(`  … ${text}\n`) })
+)
+process.disconnect()
