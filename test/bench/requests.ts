@@ -94,7 +94,7 @@ const loopback = ({ progress, quick }: Options): Promise<ReadonlyArray<Result>> 
     "undici.request"
   ] as const
   // Compilation continues long after the first thousand requests, and short batches run under the same conditions
-  const size = { count: quick ? 3 : 31, warmUp: quick ? 1 : 12 }
+  const size = { count: quick ? 3 : 11, warmUp: quick ? 1 : 12 }
   const batch = { requests: quick ? 500 : 1500, atOnce: 64 }
   return withServer([], (origin, counts) =>
     withClients(contenders, origin, async (run) => {
@@ -135,7 +135,7 @@ const memory = (length: "length" | "no length", { progress, quick }: Options): P
     byHand
   ] as const
   const contenders = ["canvas-runs on fetch", ...peers] as const
-  const size = { count: quick ? 3 : 15, warmUp: quick ? 1 : 4 }
+  const size = { count: quick ? 3 : 5, warmUp: quick ? 1 : 4 }
   const requests = quick ? 1000 : 4000
   return withClients(contenders, length, async (run) => {
     const label = length === "length" ? "an answer with content-length" : "an answer without content-length"

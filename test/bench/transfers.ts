@@ -28,10 +28,9 @@ const blobs = [
 ] as const
 const downloads = ["download on fetch", "download on undici"] as const
 
-/** Runs each contender once per round, in a different order each round. */
+/** Runs each contender once. The runs of the whole benchmark are the rounds. */
 const measure = async (
   contenders: ReadonlyArray<Contender>,
-  rounds: number,
   size: number,
   progress: Options["progress"]
 ): Promise<(contender: Contender) => { readonly speed: Sample; readonly memory: Sample }> => {
@@ -47,28 +46,25 @@ const measure = async (
     const source = join(directory, "source.pdf")
     writeFileSync(source, "")
     truncateSync(source, size)
-    const measured = new Map<Contender, Array<Measured>>(contenders.map((contender) => [contender, []]))
-    for (let round = 0; round < rounds; round++) {
-      for (let i = 0; i < contenders.length; i++) {
-        const contender = contenders[(i + round) % contenders.length]!
-        const path = isDownload(contender) ? join(directory, "target.zip") : source
-        const one = await inChild<Measured>(
-          new URL("transfersChild.ts", import.meta.url),
-          [contender, origin, path, String(size)]
-        )
-        measured.get(contender)!.push(one)
-        progress(
-          `${contender}, ${round + 1} of ${rounds}: ${megabytes(one.bytesPerSecond).toFixed(0)} MB/s, ${
-            megabytes(one.peakBytes).toFixed(0)
-          } MB over idle, ${one.cpuSeconds.toFixed(1)} s of CPU time`
-        )
-        if (path !== source) rmSync(path)
-      }
+    const measured = new Map<Contender, Measured>()
+    for (const contender of contenders) {
+      const path = isDownload(contender) ? join(directory, "target.zip") : source
+      const one = await inChild<Measured>(
+        new URL("transfersChild.ts", import.meta.url),
+        [contender, origin, path, String(size)]
+      )
+      measured.set(contender, one)
+      progress(
+        `${contender}: ${megabytes(one.bytesPerSecond).toFixed(0)} MB/s, ${
+          megabytes(one.peakBytes).toFixed(0)
+        } MB over idle, ${one.cpuSeconds.toFixed(1)} s of CPU time`
+      )
+      if (path !== source) rmSync(path)
     }
-    return (contender) => ({
-      speed: sample(measured.get(contender)!.map(({ bytesPerSecond }) => megabytes(bytesPerSecond))),
-      memory: sample(measured.get(contender)!.map(({ peakBytes }) => megabytes(peakBytes)))
-    })
+    return (contender) => {
+      const { bytesPerSecond, peakBytes } = measured.get(contender)!
+      return { speed: sample([megabytes(bytesPerSecond)]), memory: sample([megabytes(peakBytes)]) }
+    }
   } finally {
     server.kill()
     rmSync(directory, { recursive: true })
@@ -81,17 +77,15 @@ export const benchmark: Benchmark = {
   name: "transfers",
   run: async ({ progress, quick }) => {
     const size = (quick ? 64 : 1024) * 2 ** 20
-    const rounds = quick ? 1 : 3
-    const of = await measure([form, pipe, ...uploads, piped, ...downloads], rounds, size, progress)
-    const ofBlobs = await measure([form, ...blobs], 1, size, progress)
+    const of = await measure([form, pipe, ...uploads, ...blobs, piped, ...downloads], size, progress)
     const what = quick ? "64 MiB" : "1 GiB"
     const smallFile = quick ? { note: "64 MiB are too few for a memory ratio." } : undefined
 
-    const memory = (ours: Contender, peer: Contender, measured: typeof of, atMost?: number): Result => ({
+    const memory = (ours: Contender, peer: Contender, atMost?: number): Result => ({
       measure: `${ours} of ${what}: peak memory over idle`,
       unit: "MB",
-      ours: measured(ours).memory,
-      peers: { [peer]: measured(peer).memory },
+      ours: of(ours).memory,
+      peers: { [peer]: of(peer).memory },
       targets: [...(quick || atMost === undefined ? [] : [{ peer, atMost }]), { atMost: 90 }],
       ...smallFile
     })
@@ -103,10 +97,9 @@ export const benchmark: Benchmark = {
       targets: [{ peer, ...target }]
     })
     return [
-      ...uploads.map((ours) => memory(ours, form, of, 0.08)),
-      ...blobs.map((ours) => memory(ours, form, ofBlobs, 0.08)),
+      ...[...uploads, ...blobs].map((ours) => memory(ours, form, 0.08)),
       ...uploads.map((ours) => speed(ours, pipe, { atLeast: ours.endsWith("fetch") ? 0.35 : 0.5 })),
-      ...downloads.map((ours) => memory(ours, piped, of)),
+      ...downloads.map((ours) => memory(ours, piped)),
       ...downloads.map((ours) => speed(ours, piped, { atLeast: 0.9 }))
     ]
   }

@@ -36,7 +36,16 @@ const rounds = async <K extends string, A>(
   return Object.fromEntries(names.map((name) => [name, sample(values[name])])) as Record<K, Sample>
 }
 
-const heap = async (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<Result>> => {
+/** Measures all contenders at the same time, because the heap of a process does not depend on others. */
+const atOnce = async <K extends string>(
+  contenders: Readonly<Record<K, () => Promise<Measured>>>
+): Promise<Record<K, Sample>> => {
+  const names = Object.keys(contenders) as Array<K>
+  const heaps = await Promise.all(names.map((name) => contenders[name]()))
+  return Object.fromEntries(names.map((name, i) => [name, sample([heaps[i]!.heapPerRun])])) as Record<K, Sample>
+}
+
+const heap = async (runs: number, { progress }: Options): Promise<ReadonlyArray<Result>> => {
   progress(`heap of ${runs} waits`)
   const measure = (contender: Contender) => () =>
     inChild<Measured>(child, [
@@ -52,13 +61,12 @@ const heap = async (runs: number, { progress, quick }: Options): Promise<Readonl
         } satisfies Task
       )
     ])
-  // The heap differs by only a few bytes between rounds
-  const measured = await rounds(quick || runs > 10_000 ? 1 : 2, {
+  const measured = await atOnce({
     loop: measure("promise loop"),
     wait: measure("wait"),
     own: measure("wait, own schedule"),
     together: measure("completions")
-  }, ({ heapPerRun }) => heapPerRun)
+  })
   const peers = { "promise loop with setTimeout": measured.loop }
   const row = (measure: string, bar: string, ours: Sample, atMost: number, note?: string): Result => ({
     measure: `heap ${measure}, ${runs} asleep`,
@@ -91,7 +99,7 @@ const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<
           { contender, transport, baseUrl, runs, interval: 5000, spread: 5000, seconds: quick ? 4 : 8 } satisfies Task
         )
       ])
-    const measured = await rounds(quick ? 1 : 3, {
+    const measured = await rounds(1, {
       loop: measure("promise loop", "fetch"),
       undiciLoop: measure("promise loop", "undici"),
       wait: measure("wait", "fetch"),
