@@ -114,7 +114,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
       const empty = await waiting.ask("bytes")
       const emptyDeferred = await deferred.ask("bytes")
 
-      progress(`${rounds} rounds of ${batch} workflows, by turns`)
+      progress(`${name}: ${rounds} rounds of ${batch} workflows, by turns`)
       /** What a part took, or several, more than the idle process. */
       const net = (idle: Usage, count: Exclude<keyof Usage, "seconds">, ...parts: ReadonlyArray<Usage>) =>
         parts.reduce((sum, part) => sum + part[count] - idle[count] * part.seconds / idle.seconds, 0)
@@ -130,7 +130,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
       })
 
       durable.kill()
-      progress(`${parked} workflows that wait, and ${parked} runs without workflows`)
+      progress(`${name}: ${parked} workflows that wait, and ${parked} runs without workflows`)
       const [created] = await Promise.all([waiting.ask("create", parked), completions.ask("create", parked)])
       const createdDeferred = await deferred.ask("create", compared)
       const [settled, settledDeferred] = await Promise.all([
@@ -151,7 +151,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
       const cpuPerPoll = (idle: Usage, windows: ReadonlyArray<Usage>) =>
         sample(windows.map((window) => net(idle, "cpu", window) / window.polls))
       const perPoll = { ours: cpuPerPoll(idle, windows), theirs: cpuPerPoll(idleCompletions, bareWindows) }
-      progress("the end of the runs")
+      progress(`${name}: the end of the runs`)
       const ended = await waiting.ask("end", parked)
       const endedDeferred = await deferred.ask("end", compared)
       const full = await waiting.ask("bytes")
@@ -305,10 +305,12 @@ export const benchmark: Benchmark = {
       const { newDatabase } = yield* postgres
       let files = 0
       const newFile = Effect.sync(() => join(directory, `${++files}.db`))
-      return [
-        ...yield* costs("SQLite", newFile, options),
-        ...yield* costs("PostgreSQL", newDatabase, options),
-        yield* failover(newDatabase, options)
-      ]
+      // All at the same time, because they wait most of the time. What is compared takes turns within each
+      const [sqlite, postgresql, takeover] = yield* Effect.all([
+        costs("SQLite", newFile, options),
+        costs("PostgreSQL", newDatabase, options),
+        failover(newDatabase, options)
+      ], { concurrency: "unbounded" })
+      return [...sqlite, ...postgresql, takeover]
     }).pipe(Effect.scoped, Effect.runPromise)
 }
