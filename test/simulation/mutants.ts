@@ -712,7 +712,10 @@ const simulateIn = async (copy: string, seeds: number): Promise<Caught> => {
     "--seeds",
     String(seeds),
     "--max-failures",
-    "1"
+    "1",
+    "--processes",
+    "1",
+    "--no-shrink"
   ])
   if (status === 0) return { by: "nothing", how: "" }
   if (status === undefined) return { by: "simulation", how: "it did not end" }

@@ -6,9 +6,17 @@
  * so that no two of them ever fall on the same instant: the order of simultaneous events would be undefined.
  */
 import * as Random from "../support/random.ts"
+import { changed, without } from "./shrink.ts"
+
+/** What chance may disturb, such as `"request 3"`. Everything else goes well, at once. Absent: chance may disturb everything. */
+export type Faults = ReadonlyArray<string> | undefined
+
+/** Whether chance may disturb an event. */
+export const mayDisturb = (faults: Faults, event: string): boolean => faults === undefined || faults.includes(event)
 
 export interface Plan {
   readonly seed: number
+  readonly faults: Faults
   readonly api: "spine" | "tela"
   /** The planted API key. */
   readonly secret: string
@@ -149,6 +157,7 @@ export const make = (seed: number): Plan => {
   const network = drawNetwork(draw, every)
   return {
     seed,
+    faults: undefined,
     api,
     secret: drawSecret(draw, api),
     isTraced: draw.chance(0.6),
@@ -319,4 +328,72 @@ const drawProgram = (
     }
   })
   return { _tag: "Shared", waiters, cancelAt }
+}
+
+/** The plans that are one step simpler: with fewer faults, or with a plainer program, client, run or network. */
+export const simpler = function*(plan: Plan): Generator<Plan> {
+  const { client, network, policy, program, truth } = plan
+  for (const faults of without(plan.faults ?? [])) yield { ...plan, faults }
+  yield* changed(plan, [{ resume: undefined }, { interruptAt: undefined }, { isTraced: false }])
+  for (const program_ of simplerPrograms(program)) yield { ...plan, program: program_ }
+  for (
+    const client_ of changed(client, [
+      { retry: { _tag: "None" } },
+      { retryCreates: false },
+      { requestTimeout: 60_000 },
+      { retryAfterCeiling: 60_000 }
+    ])
+  ) yield { ...plan, client: client_ }
+  for (
+    const policy_ of changed(policy, [
+      { pace: { _tag: "Fixed", every: 5000 } },
+      // A wait without a deadline for a run without an end does not end
+      { timeout: truth.duration === Infinity ? policy.timeout : Infinity },
+      { errorBudget: undefined },
+      { notFoundGrace: undefined },
+      { retryAfterCeiling: undefined }
+    ])
+  ) yield { ...plan, policy: policy_ }
+  for (
+    const truth_ of changed(truth, [
+      { duration: halfOf(truth.duration) },
+      { outcome: "completed" },
+      { tasks: 1 },
+      { canvasAfter: 0 },
+      { estimate: undefined },
+      { errors: [] },
+      { strange: undefined },
+      { isOutputValid: true },
+      { lag: 0 }
+    ])
+  ) yield { ...plan, truth: truth_ }
+  for (
+    const network_ of changed(network, [
+      { outage: undefined },
+      { faultRate: 0 },
+      { createFaultRate: 0 },
+      { retryAfterRate: 0 },
+      { staleRate: 0 },
+      { latency: 0 },
+      { echoes: false }
+    ])
+  ) yield { ...plan, network: network_ }
+}
+
+/** Keeps the fraction of the durations of runs. */
+export const halfOf = (duration: number): number =>
+  duration === Infinity || duration === 0 ? duration : Math.floor(duration / 2) + 0.5
+
+const simplerPrograms = function*(program: Program): Generator<Program> {
+  if (program._tag === "Single") {
+    yield* changed(program, [{ mode: "wait", onCreated: undefined }, { onCreated: undefined }, { consumer: eager }])
+    return
+  }
+  for (const waiters of without(program.waiters)) if (waiters.length > 0) yield { ...program, waiters }
+  yield* changed(program, [{ cancelAt: undefined }])
+  for (const [index, waiter] of program.waiters.entries()) {
+    const { kind, leaveAt } = waiter
+    const changes = [{ consumer: eager }, { leaveAt: kind === "background" ? leaveAt : undefined }]
+    for (const simple of changed(waiter, changes)) yield { ...program, waiters: program.waiters.with(index, simple) }
+  }
 }

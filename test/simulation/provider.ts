@@ -5,7 +5,7 @@
  */
 import { Effect, Exit, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
-import type { Network, Plan } from "./plan.ts"
+import { mayDisturb, type Network, type Plan } from "./plan.ts"
 import * as Random from "../support/random.ts"
 
 /** The provider's action on one request. */
@@ -69,6 +69,16 @@ export interface Time {
   readonly sleep: (millis: number) => Effect.Effect<void>
 }
 
+/** The network of a request that chance does not disturb. */
+const calm = {
+  faultRate: 0,
+  outage: undefined,
+  createFaultRate: 0,
+  retryAfterRate: 0,
+  staleRate: 0,
+  latency: 0
+} satisfies Partial<Network>
+
 /** No valid scenario comes near it; a client that polls without end is stopped here. */
 export const maxExchanges = 2000
 
@@ -80,9 +90,12 @@ export const make = (plan: Plan, time: Time): Provider => {
   const runs: Array<RunRecord> = []
   let polls = 0
 
-  const decide = (method: string, url: URL, network: Network): Pick<Exchange, "kind" | "reply" | "created"> => {
-    if (exchanges.length >= maxExchanges) return { kind: "too many requests", reply: silent, created: undefined }
-    const context: Context = { plan, draw, network, now: time.now(), url }
+  const decide = (method: string, url: URL, usual: Network): Pick<Exchange, "kind" | "reply" | "created"> => {
+    const number = exchanges.length
+    if (number >= maxExchanges) return { kind: "too many requests", reply: silent, created: undefined }
+    const network = mayDisturb(plan.faults, `request ${number}`) ? usual : { ...usual, ...calm }
+    // The fate of a request does not depend on that of others, so that it stays when others are taken away
+    const context: Context = { plan, draw: draw.fork(number), network, now: time.now(), url }
     if (method === "POST") {
       const { creates, kind, make } = drawCreate(context, words)
       const run = creates ? { id: runId(plan.seed, runs.length), createdAt: time.now() } : undefined
@@ -251,7 +264,7 @@ const drawPoll = (
   const passing = outage !== undefined && index >= outage.from && index < outage.to
   if (!passing && now - run.createdAt < plan.truth.lag) return { kind: "404 (lag)", reply: failed(context, words, 404) }
   // A redirected request is often redirected again
-  if (context.url.searchParams.has("hop") && draw.chance(0.6)) {
+  if (network.faultRate > 0 && context.url.searchParams.has("hop") && draw.chance(0.6)) {
     return { kind: "redirect within the origin, again", reply: redirect(context, home) }
   }
   if (passing || draw.chance(network.faultRate)) {

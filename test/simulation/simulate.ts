@@ -2,9 +2,15 @@
  * The command: `npm run simulate -- --seeds 1000 [--from 0]`, or `--seed 1234` to replay one, or `--mutants` to check that the
  * simulation can fail, or `--kinds` to remove each guard of `test/kinds`. `--max-failures` sets the number of failures after
  * which it stops, and `--only` selects mutants by a part of their description.
+ *
+ * A failing seed is shrunk to the fewest faults, and printed as a test, unless there is `--no-shrink`. `--processes` sets the number of
+ * processes; the default is one for each core.
  */
 import { Duration, Effect, Exit, Option } from "effect"
-import { parseArgs } from "node:util"
+import { fork } from "node:child_process"
+import { on } from "node:events"
+import { availableParallelism } from "node:os"
+import { inspect, parseArgs } from "node:util"
 import * as KindMutants from "../kinds/mutants.ts"
 import * as JobsOracle from "./jobs/oracle.ts"
 import * as JobsPlan from "./jobs/plan.ts"
@@ -13,6 +19,7 @@ import * as Mutants from "./mutants.ts"
 import * as Oracle from "./oracle.ts"
 import * as Plan from "./plan.ts"
 import * as Scenario from "./scenario.ts"
+import { shrink } from "./shrink.ts"
 
 /** The results of many seeds. */
 export interface Report {
@@ -29,77 +36,179 @@ export interface Report {
 
 export interface Failure {
   readonly seed: number
+  readonly scenario: keyof typeof scenarios
   readonly violations: ReadonlyArray<Oracle.Violation>
   /** The history. */
   readonly story: ReadonlyArray<string>
 }
 
-/** The result of one seed, in one of the two scenarios: a run and its followers, or jobs of a service. */
+/** The judged history of a plan. */
 interface Case {
   readonly verdict: Oracle.Verdict
+  /** What chance chose, by event. */
+  readonly events: ReadonlyMap<string, string>
+  /** What the provider did, by request. */
   readonly kinds: ReadonlyArray<string>
   readonly virtualMillis: number
   readonly story: () => ReadonlyArray<string>
 }
 
-const follow = async (seed: number): Promise<Case> => {
-  const history = await Effect.runPromise(Scenario.run(Plan.make(seed)))
-  const verdict = Oracle.judge(history)
-  return {
-    verdict,
-    kinds: history.provider.exchanges.map(({ kind }) => kind),
-    virtualMillis: (history.endedAt ?? history.startedAt) - history.startedAt,
-    story: () => tell(history, verdict.violations)
+/** A kind of program that is drawn from a seed, run and judged. */
+interface Scenario<P extends { readonly faults: Plan.Faults }> {
+  /** The folder of its modules, with a slash at its end. */
+  readonly folder: string
+  readonly make: (seed: number) => P
+  readonly simpler: (plan: P) => Iterable<P>
+  readonly run: (plan: P) => Promise<Case>
+}
+
+const follow: Scenario<Plan.Plan> = {
+  folder: "",
+  make: Plan.make,
+  simpler: Plan.simpler,
+  run: async (plan) => {
+    const history = await Effect.runPromise(Scenario.run(plan))
+    const verdict = Oracle.judge(history)
+    const kinds = history.provider.exchanges.map(({ kind }) => kind)
+    return {
+      verdict,
+      events: named("request", kinds),
+      kinds,
+      virtualMillis: (history.endedAt ?? history.startedAt) - history.startedAt,
+      story: () => tell(history, verdict.violations)
+    }
   }
 }
 
-const work = async (seed: number): Promise<Case> => {
-  const history = await Effect.runPromise(Jobs.run(JobsPlan.make(seed)))
-  return {
-    verdict: JobsOracle.judge(history),
-    kinds: history.provider.exchanges.map(({ kind, play }) => `${kind}: ${play}`),
-    virtualMillis: (history.endedAt ?? history.startedAt) - history.startedAt,
-    story: () => tellJobs(history)
+const work: Scenario<JobsPlan.Plan> = {
+  folder: "jobs/",
+  make: JobsPlan.make,
+  simpler: JobsPlan.simpler,
+  run: async (plan) => {
+    const history = await Effect.runPromise(Jobs.run(plan))
+    const kinds = history.provider.exchanges.map(({ kind, play }) => `${kind}: ${play}`)
+    const writes = Array.from({ length: history.writes }, () => "fails")
+    return {
+      verdict: JobsOracle.judge(history),
+      events: new Map([...named("request", kinds), ...named("write", writes)]),
+      kinds,
+      virtualMillis: (history.endedAt ?? history.startedAt) - history.startedAt,
+      story: () => tellJobs(history)
+    }
   }
 }
 
-/** Runs one seed after the other, each in both scenarios, and stops after `maxFailures` failures. */
+/** The scenarios: a run and its followers, and jobs of a service. */
+export const scenarios = { follow, work }
+
+const named = (event: string, kinds: ReadonlyArray<string>): ReadonlyMap<string, string> =>
+  new Map(kinds.map((kind, number) => [`${event} ${number}`, kind]))
+
+/** The results of one seed. */
+type SeedReport = Omit<Report, "seeds" | "untested">
+
+/** Runs one seed in all scenarios. */
+export const runSeed = async (seed: number): Promise<SeedReport> => {
+  const report = emptyReport()
+  for (const scenario of ["follow", "work"] as const) {
+    const { kinds, story, verdict, virtualMillis } = await (scenario === "follow"
+      ? follow.run(follow.make(seed))
+      : work.run(work.make(seed)))
+    const { violations } = verdict
+    add(report, {
+      requests: kinds.length,
+      virtualMillis,
+      outcomes: countsOf(verdict.outcomes),
+      faults: countsOf(kinds),
+      checks: verdict.checks,
+      failures: violations.length === 0 ? [] : [{ seed, scenario, violations, story: story() }]
+    })
+  }
+  return report
+}
+
+const emptyReport = () => ({
+  requests: 0,
+  virtualMillis: 0,
+  outcomes: {} as Record<string, number>,
+  faults: {} as Record<string, number>,
+  checks: {} as Record<string, number>,
+  failures: [] as Array<Failure>
+})
+
+const add = (total: ReturnType<typeof emptyReport>, report: SeedReport): void => {
+  total.requests += report.requests
+  total.virtualMillis += report.virtualMillis
+  for (const name of ["outcomes", "faults", "checks"] as const) {
+    for (const [key, count] of Object.entries(report[name])) total[name][key] = (total[name][key] ?? 0) + count
+  }
+  total.failures.push(...report.failures)
+}
+
+const countsOf = (keys: ReadonlyArray<string>): Readonly<Record<string, number>> => {
+  const counts: Record<string, number> = {}
+  for (const key of keys) counts[key] = (counts[key] ?? 0) + 1
+  return counts
+}
+
+/**
+ * Runs seeds, each in both scenarios, and stops after `maxFailures` failures. The report is the same for any number of processes.
+ * Without `processes` everything runs in this one.
+ */
 export const simulate = async (options: {
   readonly from: number
   readonly seeds: number
   readonly maxFailures: number
+  readonly processes?: number
   readonly onSeed?: (done: number) => void
 }): Promise<Report> => {
-  const outcomes: Record<string, number> = {}
-  const faults: Record<string, number> = {}
-  const checks: Record<string, number> = {}
-  const failures: Array<Failure> = []
-  const count = (counts: Record<string, number>, key: string, by = 1) => counts[key] = (counts[key] ?? 0) + by
+  const total = emptyReport()
   let seeds = 0
-  let requests = 0
-  let virtualMillis = 0
-  for (; seeds < options.seeds && failures.length < options.maxFailures; seeds++) {
-    const seed = options.from + seeds
-    for (const each of [follow, work]) {
-      const { kinds, story, verdict, virtualMillis: millis } = await each(seed)
-      requests += kinds.length
-      virtualMillis += millis
-      for (const outcome of verdict.outcomes) count(outcomes, outcome)
-      for (const kind of kinds) count(faults, kind)
-      for (const [promise, checked] of Object.entries(verdict.checks)) count(checks, promise, checked)
-      if (verdict.violations.length > 0) failures.push({ seed, violations: verdict.violations, story: story() })
-    }
+  const reports = options.processes === undefined ? inThisProcess(options) : inProcesses(options, options.processes)
+  for await (const report of reports) {
+    add(total, report)
+    seeds++
     options.onSeed?.(seeds)
+    if (total.failures.length >= options.maxFailures) break
   }
-  return {
-    seeds,
-    requests,
-    virtualMillis,
-    outcomes,
-    faults,
-    checks,
-    untested: Object.keys(Oracle.promises).filter((promise) => (checks[promise] ?? 0) === 0),
-    failures
+  const untested = Object.keys(Oracle.promises).filter((promise) => (total.checks[promise] ?? 0) === 0)
+  return { seeds, ...total, untested }
+}
+
+export interface Seeds {
+  readonly from: number
+  readonly seeds: number
+}
+
+const inThisProcess = async function*({ from, seeds }: Seeds) {
+  for (let seed = from; seed < from + seeds; seed++) yield await runSeed(seed)
+}
+
+/** How many seeds a process runs at a time. */
+const block = 20
+
+/** Shares blocks of seeds between processes, and returns the reports in the order of the seeds. */
+const inProcesses = async function*({ from, seeds }: Seeds, processes: number): AsyncGenerator<SeedReport> {
+  const pool = Array.from(
+    { length: processes },
+    () => fork(new URL("worker.ts", import.meta.url), { serialization: "advanced" })
+  )
+  try {
+    // An iterator fails with the error of its process, and ends with its process
+    const answers = pool.map((worker) => on(worker, "message", { close: ["exit"] }))
+    const blocks = Array.from({ length: Math.ceil(seeds / block) }, (_, index) => index)
+    for (const index of blocks) {
+      const first = from + index * block
+      pool[index % processes]!.send({ from: first, seeds: Math.min(block, from + seeds - first) } satisfies Seeds)
+    }
+    for (const index of blocks) {
+      const { done, value } = await answers[index % processes]!.next()
+      if (done === true) throw new Error("a process of the simulation ended before its seeds")
+      const [reports] = value as [ReadonlyArray<SeedReport>]
+      yield* reports
+    }
+  } finally {
+    for (const worker of pool) worker.kill()
   }
 }
 
@@ -113,6 +222,62 @@ export const explain = ({ seed, story, violations }: Failure): string =>
     ...story,
     `replay: npm run simulate -- --seed ${seed}`
   ].join("\n")
+
+/** The source of a test with the fewest faults and the simplest plan that break the same promise as a failed seed. */
+export const testOf = ({ scenario, seed, violations }: Failure): Promise<string> => {
+  const [{ promise }] = violations as [Oracle.Violation]
+  const breaks = ({ verdict }: Case) => verdict.violations.some((violation) => violation.promise === promise)
+  return scenario === "follow" ? smallTest(follow, seed, promise, breaks) : smallTest(work, seed, promise, breaks)
+}
+
+/** How many simpler plans are tried. Each takes some 10 ms. */
+const maxTries = 2000
+
+/** The smallest plan of a seed whose history has a property. */
+export const smallestPlan = async <P extends { readonly faults: Plan.Faults }>(
+  { make, run, simpler }: Scenario<P>,
+  seed: number,
+  has: (judged: Case) => boolean
+): Promise<P> => {
+  const plan = make(seed)
+  const { events } = await run(plan)
+  return await shrink<P>({ ...plan, faults: [...events.keys()] }, {
+    simpler,
+    fails: async (plan) => has(await run(plan)),
+    tries: maxTries
+  })
+}
+
+const smallTest = async <P extends { readonly faults: Plan.Faults }>(
+  scenario: Scenario<P>,
+  seed: number,
+  promise: Oracle.PromiseName,
+  breaks: (judged: Case) => boolean
+): Promise<string> => {
+  const plan = await smallestPlan(scenario, seed, breaks)
+  const { events } = await scenario.run(plan)
+  const modules = `./${scenario.folder}`
+  return [
+    "// Save it as a test file in test/simulation",
+    "import { assert, it } from \"@effect/vitest\"",
+    "import { Effect } from \"effect\"",
+    `import * as Oracle from "${modules}oracle.ts"`,
+    `import type { Plan } from "${modules}plan.ts"`,
+    `import * as Scenario from "${modules}scenario.ts"`,
+    "",
+    ...(plan.faults ?? []).map((event) => `// ${event}: ${events.get(event)}`),
+    `const plan: Plan = ${literal(plan)}`,
+    "",
+    `it(${JSON.stringify(`keeps promise ${promise}: ${Oracle.promises[promise]}`)}, async () => {`,
+    "  const history = await Effect.runPromise(Scenario.run(plan))",
+    "  assert.deepStrictEqual(Oracle.judge(history).violations, [])",
+    "})"
+  ].join("\n")
+}
+
+/** Plain data as source text, with `undefined`, `Infinity` and -0, which JSON does not have. */
+export const literal = (data: unknown): string =>
+  inspect(data, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: 120 })
 
 const clock = (startedAt: number) => (time: number) => String(Math.round((time - startedAt) * 100) / 100).padStart(12)
 
@@ -197,7 +362,7 @@ const table = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts).toSorted(([, a], [, b]) => b - a)
     .map(([key, count]) => `  ${String(count).padStart(9)}  ${key}`).join("\n")
 
-const say = (report: Report, wallMillis: number): string =>
+const say = (report: Report, tests: ReadonlyArray<string>, wallMillis: number, processes: number): string =>
   [
     "outcomes",
     table(report.outcomes),
@@ -208,13 +373,13 @@ const say = (report: Report, wallMillis: number): string =>
       `  ${String(report.checks[promise] ?? 0).padStart(9)}  ${promise}: ${words}`
     ),
     "",
-    ...report.failures.map((failure) => `${explain(failure)}\n`),
+    ...report.failures.map((failure, index) => [explain(failure), ...tests.slice(index, index + 1), ""].join("\n\n")),
     ...report.untested.map((promise) => `promise ${promise} was never tested`),
     `${report.seeds} seeds, ${report.requests} requests, ${
       Math.round(Duration.toHours(report.virtualMillis))
     } virtual hours in ${(wallMillis / 1000).toFixed(1)} s (${(wallMillis / report.seeds).toFixed(1)} ms per seed, ${
       Math.round(Duration.toHours(report.virtualMillis) / (wallMillis / 60_000))
-    } virtual hours per minute on one core)`,
+    } virtual hours per minute on ${processes} ${processes === 1 ? "core" : "cores"})`,
     `${report.seeds - report.failures.length} passed, ${report.failures.length} failed`
   ].join("\n")
 
@@ -228,7 +393,9 @@ const main = async (): Promise<void> => {
       mutants: { type: "boolean", default: false },
       kinds: { type: "boolean", default: false },
       only: { type: "string" },
-      sample: { type: "string" }
+      sample: { type: "string" },
+      processes: { type: "string" },
+      "no-shrink": { type: "boolean", default: false }
     }
   })
   if (values.kinds) {
@@ -240,15 +407,21 @@ const main = async (): Promise<void> => {
       await Mutants.main({ seeds: Number(values.seeds ?? 400), only: values.only, sample: values.sample }) ? 0 : 1
     return
   }
+  const seeds = values.seed === undefined ? Number(values.seeds ?? 1000) : 1
+  const processes = Math.min(Number(values.processes ?? availableParallelism()), Math.ceil(seeds / block))
   const started = performance.now()
   const report = await simulate({
     from: Number(values.seed ?? values.from),
-    seeds: values.seed === undefined ? Number(values.seeds ?? 1000) : 1,
+    seeds,
     maxFailures: Number(values["max-failures"]),
+    processes,
     // Prints the progress of a long run
-    onSeed: (done) => done % 100 === 99 && console.log(`${done + 1} seeds`)
+    onSeed: (done) => done % 100 === 0 && console.log(`${done} seeds`)
   })
-  console.log(say(report, performance.now() - started))
+  const millis = performance.now() - started
+  const tests: Array<string> = []
+  if (!values["no-shrink"]) { for (const failure of report.failures) tests.push(await testOf(failure)) }
+  console.log(say(report, tests, millis, processes))
   const isShort = report.seeds < 100
   process.exitCode = report.failures.length > 0 || !isShort && report.untested.length > 0 ? 1 : 0
 }

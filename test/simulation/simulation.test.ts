@@ -23,6 +23,11 @@ describe("the seeded simulation", () => {
     const twice = await Simulate.simulate({ from: 40, seeds: 20, maxFailures: 1 })
     assert.deepStrictEqual(once, twice)
   })
+
+  it("has the same report in several processes", { timeout: 300_000 }, async () => {
+    const seeds = { from: 100, seeds: 50, maxFailures: 1 }
+    assert.deepStrictEqual(await Simulate.simulate({ ...seeds, processes: 2 }), await Simulate.simulate(seeds))
+  })
 })
 
 describe("the judge of a shared run", () => {

@@ -5,11 +5,14 @@
  * All times are in milliseconds. Latencies end in .5, the ends of processes in .125, pushes in .25 and the request timeout in
  * .03125, so that no two of them ever coincide.
  */
-import type { ClientPlan } from "../plan.ts"
+import { type ClientPlan, type Faults, halfOf } from "../plan.ts"
+import { changed, without } from "../shrink.ts"
 import * as Random from "../../support/random.ts"
 
 export interface Plan {
   readonly seed: number
+  /** Requests, and writes to the storage, such as `"write 2"`. */
+  readonly faults: Faults
   readonly api: "spine" | "tela"
   /** The planted API key. */
   readonly secret: string
@@ -102,6 +105,7 @@ export const make = (seed: number): Plan => {
     : undefined
   return {
     seed,
+    faults: undefined,
     api,
     secret: `${api === "spine" ? "sk_spine_" : "Tela."}${draw.int(1e9, 2e9).toString(36)}${draw.int(1e9, 2e9)}Z9`,
     isTraced: draw.chance(0.5),
@@ -187,4 +191,48 @@ const drawJob = (
       })
       : []
   }
+}
+
+/** The plans that are one step simpler: with fewer faults, less work or fewer processes, or with a plainer client or network. */
+export const simpler = function*(plan: Plan): Generator<Plan> {
+  const { client, jobs, lives, network, store, wait } = plan
+  for (const faults of without(plan.faults ?? [])) yield { ...plan, faults }
+  for (const left of without(jobs)) if (left.length > 0) yield { ...plan, jobs: left }
+  // The last process is not stopped
+  for (const left of without(lives.slice(0, -1))) yield { ...plan, lives: [...left, lives.at(-1)!] }
+  yield* changed(plan, [
+    { rateLimit: undefined },
+    { hasWebhooks: false, jobs: jobs.map((job) => ({ ...job, pushes: [] })) },
+    { isTraced: false },
+    { store: lives.length === 1 ? undefined : store }
+  ])
+  for (const [index, job] of jobs.entries()) {
+    for (const plainer of simplerJobs(job)) yield { ...plan, jobs: jobs.with(index, plainer) }
+  }
+  for (const client_ of changed(client, [{ retry: { _tag: "None" } }, { retryCreates: false }])) {
+    yield { ...plan, client: client_ }
+  }
+  for (const wait_ of changed(wait, [{ timeout: 3_600_000 }, { errorBudget: 0 }])) yield { ...plan, wait: wait_ }
+  for (
+    const network_ of changed(network, [
+      { createFaultRate: 0 },
+      { pollFaultRate: 0 },
+      { transferFaultRate: 0 },
+      { latency: 0 },
+      { echoes: false }
+    ])
+  ) yield { ...plan, network: network_ }
+}
+
+const simplerJobs = function*(job: Job): Generator<Job> {
+  const { pushes, truth } = job
+  for (const left of without(pushes)) yield { ...job, pushes: left }
+  yield* changed(job, [{ startAt: 0 }, { hasFile: false }, { hasArtifact: false }])
+  for (
+    const truth_ of changed(truth, [
+      { outcome: "completed" },
+      { isOutputValid: true },
+      { duration: halfOf(truth.duration) }
+    ])
+  ) yield { ...job, truth: truth_ }
 }

@@ -4,9 +4,10 @@
  */
 import { Effect, Exit, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { mayDisturb } from "../plan.ts"
 import * as Simulated from "../provider.ts"
 import * as Random from "../../support/random.ts"
-import type { Job, Plan } from "./plan.ts"
+import type { Job, Network, Plan } from "./plan.ts"
 
 /** The meaning of a response to a client that receives it completely. */
 export type Verdict =
@@ -71,6 +72,14 @@ const invalid = { answer: 7 }
 
 export const fileBytes = encode("0123456789abcdef".repeat(16))
 
+/** The network of a request that chance does not disturb. */
+const calm = {
+  createFaultRate: 0,
+  pollFaultRate: 0,
+  transferFaultRate: 0,
+  latency: 0
+} satisfies Partial<Network>
+
 /** The maximum number of requests. No valid scenario reaches it. */
 export const maxExchanges = 5000
 
@@ -125,12 +134,20 @@ export const make = (plan: Plan, time: Simulated.Time, onRun: (run: RunRecord) =
         const run = runs.find(({ id }) => id === runId)
         const job = run?.job ?? plan.jobs.find(({ key }) => `${body} ${url.href}`.includes(key))
         const said = JSON.stringify(request.headers) + url.href
-        const context: Context = { plan, draw, now: time.now(), echoes: isHome && plan.network.echoes }
-        const { pieces, ...play } = exchanges.length >= maxExchanges
+        const number = exchanges.length
+        const context: Context = {
+          plan: mayDisturb(plan.faults, `request ${number}`)
+            ? plan
+            : { ...plan, network: { ...plan.network, ...calm } },
+          draw: draw.fork(number),
+          now: time.now(),
+          echoes: isHome && plan.network.echoes
+        }
+        const { pieces, ...play } = number >= maxExchanges
           ? { play: "too many requests", reply: silent, verdict: unclear("RequestTimeoutError"), pieces: undefined }
           : playOf(context, kind, job, run, startRunOf(process))
         const exchange: Exchange = {
-          number: exchanges.length,
+          number,
           at: time.now(),
           process,
           kind,

@@ -19,6 +19,8 @@ export interface History {
   readonly observer: Observer.Observer
   readonly processes: ReadonlyArray<Process>
   readonly pushes: ReadonlyArray<Arrival>
+  /** How many writes to the storage there were. */
+  readonly writes: number
   readonly startedAt: number
   readonly endedAt: number | undefined
 }
@@ -179,7 +181,7 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
       endedAt = time.now()
     }))
     yield* TestClock.adjust(horizon)
-    return { plan, provider, observer, processes, pushes, startedAt: epoch + 1, endedAt }
+    return { plan, provider, observer, processes, pushes, writes: storage.writes(), startedAt: epoch + 1, endedAt }
   })
 
 /**

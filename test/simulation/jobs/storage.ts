@@ -4,6 +4,7 @@
  */
 import { Effect, Layer } from "effect"
 import { KeyValueStore } from "effect/persistence"
+import { mayDisturb } from "../plan.ts"
 import type { Time } from "../provider.ts"
 import type * as Random from "../../support/random.ts"
 import type { Plan } from "./plan.ts"
@@ -19,17 +20,20 @@ export interface Storage {
   readonly sound: Layer.Layer<KeyValueStore.KeyValueStore>
   /** Decides the fate of the writes that are under way. */
   readonly kill: () => void
+  /** How many writes there were. */
+  readonly writes: () => number
 }
 
-export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage => {
+export const make = ({ faults, store }: Plan, draw: Random.Draw, time: Time): Storage => {
   const entries = new Map<string, string>()
   /** The writes under way, by key, with the share of the text that has been written. */
   const pending = new Map<string, (share: number) => void>()
+  let writes = 0
 
   const layer = (
     isAlive: () => boolean,
     faultRate: number,
-    latency: () => number,
+    latency: (draw: Random.Draw) => number,
     onFault: () => void,
     onWrite: () => void
   ) => {
@@ -41,11 +45,12 @@ export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage =>
       Effect.suspend(() => {
         pending.set(key, apply)
         onWrite()
-        const fails = draw.chance(faultRate)
-        const hasEffect = !fails || draw.chance(0.5)
+        const own = draw.fork(writes + 1)
+        const fails = mayDisturb(faults, `write ${writes++}`) && own.chance(faultRate)
+        const hasEffect = !fails || own.chance(0.5)
         if (fails) onFault()
         return Effect.andThen(
-          time.sleep(latency()),
+          time.sleep(latency(own)),
           whileAlive(Effect.suspend(() => {
             pending.delete(key)
             if (hasEffect) apply(1)
@@ -77,7 +82,7 @@ export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage =>
       layer(
         isAlive,
         store?.faultRate ?? 0,
-        () => draw.chance(0.5) ? 0 : draw.int(0, 4) + 0.5,
+        (draw) => draw.chance(0.5) ? 0 : draw.int(0, 4) + 0.5,
         () => {
           process.storageFaults++
         },
@@ -87,6 +92,7 @@ export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage =>
     kill: () => {
       for (const apply of pending.values()) apply(draw.pick([0, 1, draw.next()]))
       pending.clear()
-    }
+    },
+    writes: () => writes
   }
 }
