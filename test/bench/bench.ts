@@ -145,9 +145,11 @@ const measure = async (): Promise<ReadonlyArray<Section>> => {
 if (flags.draw) draw(readSaved())
 else if (flags.misses) console.log(`${misses(readSaved())}\n\n${summary(readSaved())}`)
 else {
+  const started = performance.now()
   const sections = await measure()
   if (flags.json) console.log(encode(sections))
   else console.log([...sections.map(text), misses(sections), summary(sections)].join("\n\n"))
+  log(`\nmeasured in ${((performance.now() - started) / 60_000).toFixed(1)} min`)
   for (const failure of failures) log(failure)
   process.exitCode = failures.length > 0 ? 1 : 0
 }

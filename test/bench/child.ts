@@ -9,8 +9,8 @@ export interface Task extends Omit<Options, "progress"> {
 }
 
 const { name, part, ...options }: Task = JSON.parse(process.argv[2]!)
+// The parent was interrupted, or has the rows
+process.once("disconnect", () => process.exit())
 const { benchmark } = await benchmarks[name]!()
-process.send!(
-  await benchmark[part]!({ ...options, progress: (text) => void process.stderr.write(`  … ${text}\n`) })
-)
-process.disconnect()
+const rows = await benchmark[part]!({ ...options, progress: (text) => void process.stderr.write(`  … ${text}\n`) })
+process.send!(rows, () => process.disconnect())
