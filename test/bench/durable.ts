@@ -86,7 +86,7 @@ const against = (
 
 const costs = (name: string, database: Effect.Effect<string>, { parked, progress, quick }: Options) =>
   Effect.gen(function*() {
-    const rounds = 2
+    const rounds = quick ? 2 : 3
     const batch = quick ? 20 : 60
     const compared = quick ? 50 : 200
     const options = { outputBytes, pollInterval: parked / pollsPerSecond }
@@ -110,7 +110,8 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
         Usage,
         Usage
       ]
-      const emptyMemory = await waiting.ask("memory")
+      // Of both, because the garbage collection that is forced for it drops compiled code
+      const [emptyMemory] = await Promise.all([waiting.ask("memory"), completions.ask("memory")])
       const empty = await waiting.ask("bytes")
       const emptyDeferred = await deferred.ask("bytes")
 
@@ -138,7 +139,6 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
         deferred.ask("window", settleSeconds),
         completions.ask("window", settleSeconds)
       ])
-      const memory = await waiting.ask("memory")
       const windows: Array<Usage> = []
       const seconds = Math.max(4, options.pollInterval)
       const bareWindows: Array<Usage> = []
@@ -148,6 +148,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
         windows.push(both[0])
         bareWindows.push(both[1])
       }
+      const memory = await waiting.ask("memory")
       const cpuPerPoll = (idle: Usage, windows: ReadonlyArray<Usage>) =>
         sample(windows.map((window) => net(idle, "cpu", window) / window.polls))
       const perPoll = { ours: cpuPerPoll(idle, windows), theirs: cpuPerPoll(idleCompletions, bareWindows) }
@@ -208,9 +209,7 @@ const costs = (name: string, database: Effect.Effect<string>, { parked, progress
           "runs.completions",
           perPoll.theirs,
           { atMost: 1.1 },
-          `Without the CPU time of the idle process, ${
-            (idle.cpu / idle.seconds / 1e4).toFixed(1)
-          } % of a core, which varies by more than all polls together take.`
+          `Without the CPU time of the idle process, ${(idle.cpu / idle.seconds / 1e4).toFixed(1)} % of a core.`
         ),
         against(
           `CPU of create and end, without polls, ${name}`,
