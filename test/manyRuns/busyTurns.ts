@@ -1,5 +1,7 @@
 /** Runs waits in a separate process whose event loop is blocked, and returns their delays. */
+import { Effect } from "effect"
 import { fork } from "node:child_process"
+import { bundled } from "../support/programs.ts"
 
 export interface BusyTurns {
   readonly count: number
@@ -18,8 +20,15 @@ export interface Delays {
 }
 
 export const run = (turns: BusyTurns): Promise<Delays> =>
+  bundled(new URL("busyChild.ts", import.meta.url)).pipe(
+    Effect.flatMap((file) => Effect.promise(() => runOn(file, turns))),
+    Effect.scoped,
+    Effect.runPromise
+  )
+
+const runOn = (file: string, turns: BusyTurns): Promise<Delays> =>
   new Promise((resolve, reject) => {
-    const child = fork(new URL("busyChild.ts", import.meta.url), { execArgv: ["--conditions=canvas-runs:source"] })
+    const child = fork(file, { execArgv: [] })
     let delays: Delays | undefined
     child.once("message", (message) => delays = message as Delays)
     child.once("error", reject)

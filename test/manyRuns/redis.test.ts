@@ -4,10 +4,10 @@ import { Context, Effect, Exit, Fiber, Layer, Redacted, References } from "effec
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { fork } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { Spine } from "canvas-runs"
 import { SpineEmulator } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+import { bundled } from "../support/programs.ts"
 import { hasRedis, redis, redisLimiter } from "../support/redis.ts"
 import { apiKey } from "../support/spine.ts"
 import type { Options } from "./redisChild.ts"
@@ -38,12 +38,10 @@ const clientOn = (socket: string, onAsk = () => {}, onAnswer = () => {}) =>
   })
 
 /** A process that sends its requests as fast as its limit allows, once it may. */
-const processOn = (options: Options) =>
+const processOn = (file: string, options: Options) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = fork(fileURLToPath(new URL("redisChild.ts", import.meta.url)), [JSON.stringify(options)], {
-        execArgv: ["--conditions=canvas-runs:source"]
-      })
+      const child = fork(file, [JSON.stringify(options)], { execArgv: [] })
       const ready = new Promise((resolve) => child.once("message", resolve))
       const ended = new Promise((resolve) => child.once("exit", resolve))
       return { child, ready, ended }
@@ -82,10 +80,9 @@ const tests = () => {
     Effect.gen(function*() {
       const { socket } = yield* redis
       const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
-      const children = [
-        yield* processOn({ socket, baseUrl, limit, requests: 15 }),
-        yield* processOn({ socket, baseUrl, limit, requests: 15 })
-      ]
+      const file = yield* bundled(new URL("redisChild.ts", import.meta.url))
+      const options = { socket, baseUrl, limit, requests: 15 }
+      const children = [yield* processOn(file, options), yield* processOn(file, options)]
       yield* Effect.promise(() => Promise.all(children.map(({ ready }) => ready)))
       const started = Date.now()
       for (const { child } of children) child.send("start")

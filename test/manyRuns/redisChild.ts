@@ -1,7 +1,7 @@
 /** A process that shares a rate limit with others through Redis. Its argument is its options, as JSON. */
 import { Effect, Layer, Redacted } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { Spine } from "canvas-runs"
-import { NodeHttp } from "canvas-runs/node"
 import { redisLimiter } from "../support/redis.ts"
 
 export interface Options {
@@ -33,7 +33,7 @@ const main = Effect.gen(function*() {
       rateLimit: { limit, window: "1 second" }
     })
   ),
-  Effect.provide(Layer.merge(redisLimiter(socket), NodeHttp.layer()))
+  Effect.provide(Layer.merge(redisLimiter(socket), FetchHttpClient.layer))
 )
 
 await Effect.runPromise(main)

@@ -4,12 +4,12 @@ import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { execFile } from "node:child_process"
 import { Readable } from "node:stream"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import * as undici from "undici"
 import { vi } from "vitest"
 import { Spine, Tela } from "canvas-runs"
 import type * as FetchPlatform from "../../../src/internal/http/fetchPlatform.ts"
+import { bundled } from "../../support/programs.ts"
 import { serve, serveProxy } from "../../support/servers.ts"
 import { completedRun, runningRun } from "../../support/spine.ts"
 
@@ -45,10 +45,12 @@ const like = (response: object) => ({
 
 describe("the limits of Node's fetch", () => {
   it("D1: headers, chunks and uploads may take longer than the 300 s of Node's fetch", async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      "--conditions=canvas-runs:source",
-      fileURLToPath(new URL("late.ts", import.meta.url))
-    ], { timeout: 15_000 })
+    const { stdout } = await Effect.runPromise(Effect.scoped(
+      Effect.flatMap(
+        bundled(new URL("late.ts", import.meta.url)),
+        (file) => Effect.promise(() => promisify(execFile)(process.execPath, [file], { timeout: 15_000 }))
+      )
+    ))
     assert.deepStrictEqual(JSON.parse(stdout), {
       plain: "UND_ERR_HEADERS_TIMEOUT",
       sync: "late",
@@ -265,10 +267,9 @@ describe("caches", () => {
         }
       }
       vi.stubGlobal("Request", OldRequest)
-      vi.resetModules()
-      const fresh: typeof FetchPlatform = yield* Effect.promise(() =>
-        import("../../../src/internal/http/fetchPlatform.ts")
-      )
+      // Another instance of the module, which tests the platform when it is loaded
+      const url = new URL("../../../src/internal/http/fetchPlatform.ts", import.meta.url).pathname
+      const fresh: typeof FetchPlatform = yield* Effect.promise(() => import(`${url}?old`))
       const init = Context.get(
         fresh.context(undefined) as Context.Context<FetchHttpClient.RequestInit>,
         FetchHttpClient.RequestInit
