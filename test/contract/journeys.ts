@@ -199,6 +199,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
 
   "Spine: a failed run and a partial run have the provider's reasons": Effect.gen(function*() {
     const { runs } = yield* Spine.SpineClient
+    yield* (yield* SpineEmulator.SpineEmulator).script({ timeline: minute })
     const error = yield* Effect.flip(runs.run({ prompt: `${SpineEmulator.failingPrompt} no luck` }, wait))
     assert.instanceOf(error, RunError.RunFailedError)
     assert.deepStrictEqual(error.errors, ["no luck"])

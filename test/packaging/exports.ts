@@ -48,9 +48,8 @@ export const publicExports = async (): Promise<string> => {
     await run("tsc", [
       "-p",
       "src",
+      "--emitDeclarationOnly",
       "--removeComments",
-      "--sourceMap",
-      "false",
       "--declarationMap",
       "false",
       "--outDir",
