@@ -63,6 +63,8 @@ export default defineConfig({
     isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Concurrent tests wait for processes and timers most of the time
+    maxConcurrency: 10,
     sequence: { sequencer: LongestFirst },
     // Two more than cores, because the longest files wait for processes and timers half of the time. The default leaves one core free
     maxWorkers: availableParallelism() + 2,

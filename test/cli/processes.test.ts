@@ -15,7 +15,8 @@ beforeAll(async () => {
   file = await bundle()
 }, bundleTimeout)
 
-const server = CombinedEmulatorServer.layer({ spine: { speed: 100 } })
+/** Its runs take about two seconds. */
+const server = CombinedEmulatorServer.layer({ spine: { speed: 400 } })
 const slowServer = CombinedEmulatorServer.layer()
 
 /** Runs a script of the shell, in which "$@" is the command. */
@@ -112,7 +113,7 @@ describe.concurrent("a process", () => {
   }
 })
 
-describe.skipIf(!linux)("on a terminal", () => {
+describe.skipIf(!linux)("on a terminal", { concurrent: true }, () => {
   /** Starts the command on a pseudo-terminal. The first line of its output is the path of that. */
   const startOnTerminal = (columns: number, rows: number, args: ReadonlyArray<string>, env: Environment) => {
     const command = [process.execPath, file, ...args].map((arg) => `'${arg}'`).join(" ")

@@ -485,6 +485,15 @@ const batches: ReadonlyArray<Omit<Situation, "command">> = [
 
 const watches: ReadonlyArray<Omit<Situation, "command">> = [
   {
+    name: "a server that fails for long",
+    outcome: "provider",
+    args: ["july", ...fast],
+    before: created,
+    faults: [reads(Fault.status(503, { headers: { "retry-after": "0" } }))],
+    told: /503|polls/,
+    several: true
+  },
+  {
     name: "the graph of an execution",
     outcome: "badRequest",
     args: ["july", "--graph"],
@@ -519,15 +528,6 @@ const watches: ReadonlyArray<Omit<Situation, "command">> = [
     args: ["july", ...fast, "--timeout", "50ms"],
     before: createdSlow,
     told: /canvas-runs wait|continues/,
-    several: true
-  },
-  {
-    name: "a server that fails for long",
-    outcome: "provider",
-    args: ["july", ...fast],
-    before: created,
-    faults: [reads(Fault.status(503, { headers: { "retry-after": "0" } }))],
-    told: /503|polls/,
     several: true
   },
   {
@@ -986,10 +986,11 @@ const of = (command: string, situations: ReadonlyArray<Omit<Situation, "command"
   situations.map((situation) => ({ command, ...situation }))
 
 export const situations: ReadonlyArray<Situation> = [
+  // The first one waits longest: it polls until it gives up
+  ...of("watch", watches),
   ...of("run", runs),
   ...of("execute", executions),
   ...of("batch", batches),
-  ...of("watch", watches),
   ...of("wait", waits),
   ...of("get", gets),
   ...of("result", results),

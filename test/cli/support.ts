@@ -66,9 +66,11 @@ export const bundle = async (): Promise<string> => {
     if (name.endsWith(".ts")) hash.update(name).update(readFileSync(join(root, "src", name)))
   }
   hash.update(readFileSync(join(root, ".ci", "bundle.mjs")))
-  const file = join(tmpdir(), `canvas-runs-${hash.digest("hex").slice(0, 16)}.cjs`)
+  const cache = join(root, "node_modules", ".cache")
+  mkdirSync(cache, { recursive: true })
+  const file = join(cache, `canvas-runs-${hash.digest("hex").slice(0, 16)}.cjs`)
   if (existsSync(file)) return file
-  const made = join(directory(), "bin.cjs")
+  const made = `${file}.${process.pid}`
   await promisify(execFile)("npm", ["run", "--silent", "build:bin", "--", made], { cwd: root })
   renameSync(made, file)
   return file

@@ -9,6 +9,7 @@ import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 import { stripVTControlCharacters } from "node:util"
+import { postgres } from "../support/databases.ts"
 import { bundle } from "../support/programs.ts"
 import { isFull } from "../support/size.ts"
 import { mark } from "./mark.ts"
@@ -95,19 +96,28 @@ const run = (
   ).pipe(Semaphore.withPermits(turn, 1), Effect.runPromise)
 
 /** Runs an example, which must succeed, and returns its lines. */
-const linesOf = async (file: string, argumentsOf?: typeof fromSource): Promise<ReadonlyArray<string>> => {
-  const { code, stderr, stdout } = await run(file, undefined, argumentsOf)
+const linesOf = async (
+  file: string,
+  env?: NodeJS.ProcessEnv,
+  argumentsOf?: typeof fromSource
+): Promise<ReadonlyArray<string>> => {
+  const { code, stderr, stdout } = await run(file, env, argumentsOf)
   assert.strictEqual(stderr, "")
   assert.strictEqual(code, 0, stdout)
   return stdout.trimEnd().split("\n")
 }
+
+/** A database of the server that the tests share. In full size the example starts a server, as it does for a reader. */
+const newDatabase = isFull
+  ? undefined
+  : Effect.runPromise(Effect.scoped(Effect.flatMap(postgres, ({ newDatabase }) => newDatabase)))
 
 const uuid = "[0-9a-f]{8}-[0-9a-f-]{27}"
 
 describe.concurrent("examples", { timeout: 360_000 }, () => {
   // First, because it waits for locks that expire
   it("31-cluster completes the workflows of a runner that is killed, and creates each run once", async () => {
-    assert.deepStrictEqual(await linesOf("31-cluster.ts"), [
+    assert.deepStrictEqual(await linesOf("31-cluster.ts", { DATABASE_URL: await newDatabase }), [
       "3 runners are listening",
       "9 workflows have started",
       "one runner was killed",
@@ -117,7 +127,7 @@ describe.concurrent("examples", { timeout: 360_000 }, () => {
   })
 
   it("01-first-run prints the result and the files", async () => {
-    const lines = await linesOf("01-first-run.ts", fromSource)
+    const lines = await linesOf("01-first-run.ts", undefined, fromSource)
     assert.strictEqual(lines[0], "# Compare three vector databases")
     assert.include(lines, "completed: 45 credits, and these files:")
     assert.match(lines.at(-1) ?? "", /^- Document 6\.docx \(\d+ bytes\)$/)
