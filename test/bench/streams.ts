@@ -50,7 +50,7 @@ const speed = async ({ progress, quick }: Options): Promise<ReadonlyArray<Result
         targets: [
           ...size === 1024 ? [{ peer: "openai", atMost: 0.25 }] : [],
           ...size === 16_384
-            ? [{ peer: "openai", atMost: 0.12 }, { peer: "JSON.parse of the payloads", atMost: 1.75 }]
+            ? [{ peer: "openai", atMost: 0.12 }, { peer: "JSON.parse of the payloads", atMost: 1.25 }]
             : [],
           { peer: "eventsource-parser stream", atMost: 0.9 }
         ],

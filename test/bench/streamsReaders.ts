@@ -28,11 +28,6 @@ const response = (body: ReadableStream<Uint8Array<ArrayBuffer>>) =>
 
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 
-type Consume = (
-  stream: Stream.Stream<Tela.StreamPart<unknown>, Tela.StreamError>,
-  take: (part: Tela.StreamPart<unknown>) => void
-) => Effect.Effect<void, Tela.StreamError>
-
 // One client for all streams, as in a program. The response of fetch is set before each stream
 let answer: () => ReadableStream<Uint8Array<ArrayBuffer>> = () => body([])
 const tela = Tela.TelaClient.pipe(
@@ -46,29 +41,42 @@ const tela = Tela.TelaClient.pipe(
 )
 const canvas = tela.canvas.make({ id: canvasId })
 
-/** The library, from the request to the validated end. */
-const ours = (consume: Consume): Reader => async (body) => {
+/** Counts the parts of the library, from the request to the validated end. */
+const counter = () => {
   let events = 0
   let characters = 0
   let end: string | undefined
-  answer = body
-  await Effect.runPromise(consume(canvas.stream({}), (part) => {
+  const take = (part: Tela.StreamPart<unknown>): void => {
     if (part._tag === "delta") {
       events++
       characters += part.content.length
     } else if (part._tag === "final") end = part.message
-  }))
-  if (end?.length !== characters) throw new Error("the final message is not the text of the events")
-  return { events, characters }
+  }
+  const read = (): Read => {
+    if (end?.length !== characters) throw new Error("the final message is not the text of the events")
+    return { events, characters }
+  }
+  return { take, read }
 }
 
 /** All parts of a chunk at a time. */
-export const byArray = ours((stream, take) =>
-  Stream.runForEachArray(stream, (parts) => Effect.sync(() => parts.forEach(take)))
-)
+export const byArray: Reader = async (body) => {
+  answer = body
+  const { read, take } = counter()
+  await Effect.runPromise(Stream.runForEachArray(canvas.stream({}), (parts) =>
+    Effect.sync(() => {
+      for (const part of parts) take(part)
+    })))
+  return read()
+}
 
 /** One part at a time. */
-export const byPart = ours((stream, take) => Stream.runForEach(stream, (part) => Effect.sync(() => take(part))))
+export const byPart: Reader = async (body) => {
+  answer = body
+  const { read, take } = counter()
+  await Effect.runPromise(Stream.runForEach(canvas.stream({}), (part) => Effect.sync(() => take(part))))
+  return read()
+}
 
 const counting = async (chunks: AsyncIterable<unknown>): Promise<Read> => {
   let events = 0
