@@ -15,7 +15,7 @@ export interface Target {
   readonly atMost?: number
   readonly atLeast?: number
   /** Why the target is missed, in one sentence with its figure. The report shows it only if the target is missed. */
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 /** Where a row is drawn. `charts.ts` has the titles of the charts. */

@@ -155,7 +155,8 @@ const compare = (
   remark: string,
   all: ReadonlyArray<Life>,
   bound: Bound | undefined,
-  knowing?: Knowing
+  knowing?: Knowing,
+  reason?: string
 ): Result => {
   // A peer that polls each second has made enough polls after 25 % of the runs
   const lives = peer === "1 s fixed" ? all.slice(0, all.length / 4) : all
@@ -169,9 +170,12 @@ const compare = (
     unit: "polls per run",
     ours: ours.polls,
     peers: { [peer]: theirs.polls, ...(least === undefined ? undefined : { bound: constant(least) }) },
-    targets: [
-      knowing === undefined ? targetOf(family, peer, mean(theirs.polls.values), least) : learntTarget(family, peer)
-    ],
+    targets: [{
+      ...(knowing === undefined
+        ? targetOf(family, peer, mean(theirs.polls.values), least)
+        : learntTarget(family, peer)),
+      reason
+    }],
     note: `mean delay ${digits(ours.delay)} s and ${digits(theirs.delay)} s, p95 ${digits(ours.late)} s and ${
       digits(theirs.late)
     } s, with a target latency of ${digits(ours.targetLatency)} s; ${
@@ -248,30 +252,39 @@ export const benchmark: Benchmark = {
       adaptive: Adaptive,
       remark: string,
       lives: ReadonlyArray<Life>,
-      knowing?: Knowing
+      knowing?: Knowing,
+      reason?: string
     ) => {
       const bound = boundOf(family.knowledge)
       progress(frontier(measure, adaptive, lives, bound, knowing))
       for (const peer of Object.keys(peers)) {
-        results.push(compare(measure, family, peer, adaptive, remark, lives, bound, knowing))
+        results.push(compare(measure, family, peer, adaptive, remark, lives, bound, knowing, reason))
       }
     }
     const estimated = families.flatMap((family) =>
       family.knowledge._tag === "Durations" && family.hints === "estimate" ? [family.knowledge.cdf] : []
     )
     const loss =
-      `, and no schedule that does not know which of the ${estimated.length} families with only an estimate the run is from ` +
+      `no schedule that does not know which of the ${estimated.length} families with only an estimate the run is from ` +
       `needs less than ${digits(ignorance(estimated))} of the bounds of all`
     for (const family of families) {
       const random = seeded(2026)
       const lives = Array.from({ length: quick ? 200 : 1200 }, () => family.draw(random))
       const { hints, knowledge } = family
       const remark = hints === "estimate"
-        ? loss
+        ? `, and ${loss}`
         : hints === "halting progress"
         ? ", if progress never halted"
         : ""
-      measureAll(family.name, family, adaptive(), remark, lives)
+      measureAll(
+        family.name,
+        family,
+        adaptive(),
+        remark,
+        lives,
+        undefined,
+        hints === "estimate" ? `The family of a run is not known: ${loss}.` : undefined
+      )
       const known = histories(family, random, 20).map((past) => learn(past.map(lessonOf)))
       measureAll(
         `${family.name}, history of ${runs} runs`,

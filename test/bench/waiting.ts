@@ -96,7 +96,7 @@ const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<
     const measure = (contender: Contender, transport: Transport) => () =>
       inChild<Measured>(child, [
         JSON.stringify(
-          { contender, transport, baseUrl, runs, interval: 5000, spread: 5000, seconds: quick ? 4 : 8 } satisfies Task
+          { contender, transport, baseUrl, runs, interval: 5000, spread: 5000, seconds: quick ? 4 : 5 } satisfies Task
         )
       ])
     const measured = await rounds(1, {
