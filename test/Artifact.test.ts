@@ -26,7 +26,7 @@ const options = (body: () => BodyInit | null): Artifact.Options => ({
 })
 
 const bytes = (length: number): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from({ length }, (_, index) => Math.imul(index, 2654435761) >>> 13)
+  new Uint8Array(length).map((_, index) => Math.imul(index, 2654435761) >>> 13)
 
 /** A body in chunks of those sizes, repeated. */
 const inChunks = (whole: Uint8Array<ArrayBuffer>, sizes: ReadonlyArray<number>) => (): ReadableStream => {

@@ -133,7 +133,7 @@ const mutated = (draw: Random.Draw, answers: ReadonlyArray<Recorded>): ReadonlyA
   })
 }
 
-const seeds = size(15, 40)
+const seeds = size(8, 40)
 
 describe("any response of a provider", () => {
   endpoints.forEach(({ call, name }, index) => {

@@ -42,7 +42,7 @@ const waiting = (busy: Busy.Busy, count: number) => {
 describe("a busy event loop", () => {
   // It takes seconds but hardly any CPU time, so it runs concurrently with the other tests
   const turns = size(
-    { count: 1500, turn: 2000, interval: 3000, timeout: 8000 },
+    { count: 1500, turn: 1500, interval: 2000, timeout: 5000 },
     { count: 5000, turn: 2000, interval: 3000, timeout: 20_000 }
   )
   let process: Promise<BusyTurns.Delays>

@@ -8,7 +8,7 @@ import { patientClock } from "../support/clock.ts"
 import { size } from "../support/size.ts"
 import { limiters, makeProvider, mostWithin, type Provider, runId, spineOn, stopped } from "./support.ts"
 
-const count = size(1000, 10_000)
+const count = size(500, 10_000)
 
 /** The limit on polls per second: one poll of each run takes more than fifty seconds. */
 const limit = count / 50

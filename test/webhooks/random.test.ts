@@ -9,8 +9,8 @@ import { type Arrival, executeTela, outcome, spineSecret, start, world } from ".
 
 vi.mock("../../src/internal/webhooks/hmac.ts", () => import("../support/syncHmac.ts"))
 
-const seeds = size(50, 200)
-const batch = 50
+const seeds = size(25, 200)
+const batch = 25
 const runsPerSeed = 3
 const interval = 60_000
 

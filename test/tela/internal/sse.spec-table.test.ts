@@ -9,6 +9,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { createParser } from "eventsource-parser"
 import * as Sse from "../../../src/tela/internal/sse.ts"
 import * as Random from "../../support/random.ts"
+import { size } from "../../support/size.ts"
 
 const encoder = new TextEncoder()
 const bytesOf = (chunk: string | Uint8Array) => typeof chunk === "string" ? encoder.encode(chunk) : chunk
@@ -320,7 +321,7 @@ const reference = (pieces: ReadonlyArray<Uint8Array>): ReadonlyArray<Event> => {
 
 describe("eventsource-parser", () => {
   // Fewer for the mutation tester, which runs this for each mutant
-  const streams = process.env["MUTATION_TESTS"] === undefined ? 2000 : 100
+  const streams = process.env["MUTATION_TESTS"] === undefined ? size(500, 2000) : 100
 
   it(`finds the same events in ${streams} streams, cut at any place`, () => {
     let events = 0
