@@ -22,9 +22,9 @@
  *
  * For each kind the last 64 runs are kept, and 256 kinds in all.
  *
- * The next run is expected to take about as long as one of the earlier ones, or, with the weight of one more run, as long as the
+ * The next run is expected to take about as long as one of the earlier ones, or, with the weight of two more runs, as long as the
  * provider's estimate says. Kinds change: a new version of a canvas may take twice as long. Each run changes its kind with a probability of
- * 2 %, and Bayes' rule gives how many of the latest runs still describe it, by how well they predict one another. If thirty runs took
+ * 4 %, and Bayes' rule gives how many of the latest runs still describe it, by how well they predict one another. If thirty runs took
  * about 5 minutes, one run of 15 minutes takes about 40 % of their weight from them, and a second one most of the rest.
  *
  * The share of runs whose progress halts before their end is learnt too. It decides how soon a wait stops to trust a progress that
@@ -35,7 +35,7 @@
  * A storage that fails or is slow never fails a wait. It delays the first adaptive pause of a kind, and the result of a run, by a second at
  * most. Then the wait continues without it, and the process logs one warning.
  *
- * An adaptive schedule learns again after each recorded run of a kind. With 64 runs that takes 2 to 3 milliseconds of CPU time.
+ * An adaptive schedule learns again after each recorded run of a kind. With 64 runs that takes about 0.3 milliseconds of CPU time.
  *
  * **Example** (Durations that survive the process)
  *

@@ -70,44 +70,56 @@ const anyDuration: DurationModel = {
   weight: 1
 }
 
-/** A duration, and how much it counts. The weights of all add up to 1. */
-export type Weighted = readonly [duration: number, weight: number]
+/** A duration, how much it counts, and its width: a run like it ends within a factor of `exp(width)` in two of three cases. */
+export type Weighted = readonly [duration: number, weight: number, width: number]
 
 /**
- * A mixture of runs. Most take about as long as one of `durations`: within a factor of `exp(bandwidth)` in two of three cases. The
- * share `others` may take any time, which keeps the hazard above zero at all ages.
+ * A mixture of runs. Each takes about as long as one of `durations`, whose weights add up to 1. The share `others` may take any time,
+ * which keeps the hazard above zero at all ages.
  */
-export const about = (durations: ReadonlyArray<Weighted>, bandwidth: number, others: number): DurationModel => {
+export const about = (durations: ReadonlyArray<Weighted>, others: number): DurationModel => {
   const sorted = durations.toSorted(([one], [other]) => one - other)
   let below = 0
   const [median] = sorted.find(([, weight]) => (below += weight) > 0.499_999)!
-  const first = Math.log(sorted[0]![0]) - 8 * bandwidth
-  const end = Math.log(sorted.at(-1)![0]) + 8 * bandwidth
-  const step = Math.max(bandwidth / 10, (end - first) / 500)
+  const widths = sorted.map(([, , width]) => width)
+  const first = Math.log(sorted[0]![0]) - 8 * Math.max(...widths)
+  const end = Math.log(sorted.at(-1)![0]) + 8 * Math.max(...widths)
+  const step = Math.max(Math.min(...widths) / 10, (end - first) / 500)
+  const last = Math.ceil((end - first) / step)
+  // By the logarithm of the age
+  const densities = new Float64Array(last + 1)
+  for (const [duration, weight, wanted] of sorted) {
+    const width = Math.max(wanted, step)
+    const center = (Math.log(duration) - first) / step
+    const reach = 6 * width / step
+    const from = Math.ceil(center - reach)
+    // The normal distribution at even distances, by the quotients of successive values
+    const apart = step / width
+    const x = (from - center) * apart
+    let value = weight * bell(x) / width
+    let quotient = Math.exp(-apart * (x + apart / 2))
+    const change = Math.exp(-apart * apart)
+    for (let row = from; row <= center + reach; row++) {
+      densities[row]! += value
+      value *= quotient
+      quotient *= change
+    }
+  }
   const otherDensity = (age: number) => others * median / (median + age) ** 2
   const otherSurvival = (age: number) => others * median / (median + age)
-  const densities: Array<number> = []
-  const survivals: Array<number> = []
+  const survivals = new Float64Array(last + 1)
   let sum = 0
-  for (let log = first; log <= end; log += step) {
-    const age = Math.exp(log)
-    let density = 0
-    let survival = 0
-    for (const [duration, weight] of sorted) {
-      const x = (log - Math.log(duration)) / bandwidth
-      if (x > 6) continue
-      density += weight * bell(x) / (bandwidth * age)
-      survival += weight * upperTail(x)
-    }
-    const all = (1 - others) * density + otherDensity(age)
-    const left = (1 - others) * survival + otherSurvival(age)
-    densities.push(all)
-    survivals.push(left)
+  let left = 0
+  for (let row = last; row >= 0; row--) {
+    const age = Math.exp(first + row * step)
+    const here = densities[row]!
+    const survival = survivals[row] = (1 - others) * (left + here * step / 2) + otherSurvival(age)
+    const density = densities[row] = (1 - others) * here / age + otherDensity(age)
+    left += here * step
     // Where hardly any run ends, the quotient is not a number
-    if (all > 1e-30) sum += density * age * step * Math.sqrt(left / all)
+    if (density > 1e-30) sum += here * step * Math.sqrt(survival / density)
   }
-  const last = densities.length - 1
-  const read = (table: ReadonlyArray<number>, age: number, before: number, after: (age: number) => number) => {
+  const read = (table: Float64Array, age: number, before: number, after: (age: number) => number) => {
     const at = (Math.log(age) - first) / step
     if (!(at > 0)) return before
     if (at >= last) return after(age)
@@ -151,16 +163,8 @@ const withHistory = (alone: DurationModel, { model, share }: Learnt): DurationMo
 /** The density of the normal distribution. */
 export const bell = (x: number): number => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI)
 
-/** The probability of more than `x` under the normal distribution. */
-const upperTail = (x: number): number => {
-  const t = 1 / (1 + 0.2316419 * Math.abs(x))
-  const tail = bell(x) * t *
-    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-  return x > 0 ? tail : 1 - tail
-}
-
 /** Providers' estimates are right within a factor of 1.6 in two of three cases, and are useless in one of twelve. */
-const aboutOne = (): DurationModel => one ??= about([[1, 1]], 0.45, 0.08)
+const aboutOne = (): DurationModel => one ??= about([[1, 1, 0.45]], 0.08)
 let one: DurationModel | undefined
 
 /**
@@ -173,20 +177,17 @@ const aboutEach = (durations: ReadonlyArray<number>): DurationModel => {
   const some = sorted.length <= 128
     ? sorted
     : Array.from({ length: 128 }, (_, index) => sorted[Math.floor((index + 0.5) / 128 * sorted.length)]!)
-  return about(
-    some.map((duration) => [duration, 1 / some.length]),
-    bandwidthOf(some.map(Math.log), durations.length),
-    1 / (durations.length + 1)
-  )
+  const logs = some.map(Math.log)
+  const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length
+  const variance = logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / logs.length
+  const width = bandwidth(Math.sqrt(variance), durations.length)
+  return about(some.map((duration) => [duration, 1 / some.length, width]), 1 / (durations.length + 1))
 }
 
-/** The width of the distribution around each of `count` durations, given some of their logarithms. */
-export const bandwidthOf = (logs: ReadonlyArray<number>, count: number): number => {
-  const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length
-  const deviation = Math.sqrt(logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / logs.length)
+/** The width of the distribution around each of `count` durations whose logarithms have this standard deviation. */
+export const bandwidth = (deviation: number, count: number): number =>
   // One or two equal durations are no reason to expect exactly that duration
-  return Math.max(0.02, 0.45 / count, 0.5 * deviation * count ** -0.2)
-}
+  Math.max(0.02, 0.45 / count, 0.5 * deviation * count ** -0.2)
 
 /**
  * The remaining time of a run, estimated from its progress. The model: the `tasks` are done one after the other, and the time of
@@ -247,6 +248,7 @@ const untilNextPoll = (
   let byProgress: ((time: number) => number) | undefined
   let trust = 0
   let scale = age
+  let isReported = false
   if (rest !== undefined) {
     // By Bayes' rule: a pause like this one, at the speed so far, against progress that has halted
     trust = 1 / (1 + halts / (1 - halts) * (rest.span / (rest.span - quiet)) ** rest.weight)
@@ -259,26 +261,40 @@ const untilNextPoll = (
     const hiddenRate = hidden === undefined ? 0 : rateOf(1 - trust, hidden)
     byProgress = (time) =>
       restRate * hazardOf(rest, time) + (hidden === undefined ? 0 : hiddenRate * hazardOf(hidden, quiet + time))
+    isReported = trust > 0.5
     if (hidden !== undefined) trust = 1
   }
   const modelRate = (1 - trust) * (model.meanInterval(age) / (2 * targetLatency)) ** 2
-  const rate = (time: number): number =>
-    Math.sqrt(
-      (modelRate === 0 ? 0 : modelRate * model.density(age + time) / model.survival(age + time)) +
-        (byProgress?.(time) ?? 0)
-    )
-  // Integrates the poll rate until it amounts to one poll
+  // The hazard, weighted by the price of a delay. The best poll rate is the square root of half of it
+  const hazard = (time: number): number =>
+    2 * ((modelRate === 0 ? 0 : modelRate * model.density(age + time) / model.survival(age + time)) +
+      (byProgress?.(time) ?? 0))
   let time = 0
+  let cost = 0
   let polls = 0
-  let before = rate(0)
-  let step = Math.max(min / 2, Math.min(0.5 / before, scale / 10))
+  let before = hazard(0)
+  let rate = Math.sqrt(before / 2)
+  let step = Math.max(min / 2, Math.min(0.5 / rate, scale / 10))
   while (time < max) {
-    const after = rate(time + step)
-    const added = (before + after) / 2 * step
-    if (polls + added >= 1) return time + step * (1 - polls) / added
-    polls += added
+    const after = hazard(time + step)
+    const rateAfter = Math.sqrt(after / 2)
+    const costAfter = cost + (before + after) / 2 * step
+    const pollsAfter = polls + (rate + rateAfter) / 2 * step
+    // A poll is due when waiting longer costs more, by the runs that have ended unseen, than it saves in later polls. A poll that
+    // shows progress is worth more than that, so there it is due when the rate adds up to one
+    const excess = isReported ? polls - 1 : cost - 2 * rate
+    const excessAfter = isReported ? pollsAfter - 1 : costAfter - 2 * rateAfter
+    if (excessAfter > (isReported ? 1 : rateAfter) && step > min / 8) {
+      // Steps are short where the hazard rises suddenly
+      step /= 4
+      continue
+    }
+    if (excessAfter > 0) return time + step * excess / (excess - excessAfter)
     time += step
+    cost = costAfter
+    polls = pollsAfter
     before = after
+    rate = rateAfter
     step *= 1.4
   }
   return max

@@ -2,7 +2,7 @@
  * What the durations of earlier runs say about the next one: pure statistics. The module documentation of `DurationHistory` gives the
  * reasoning. Times are in milliseconds.
  */
-import { about, bandwidthOf, bell, byEstimate, type Learnt, usuallyHalts, type Weighted } from "./adaptive.ts"
+import { about, bandwidth, bell, byEstimate, type Learnt, usuallyHalts, type Weighted } from "./adaptive.ts"
 
 /** What an earlier run of the kind taught. */
 export interface Lesson {
@@ -14,10 +14,10 @@ export interface Lesson {
 }
 
 /** The probability that a kind changes its behaviour between two runs. */
-const change = 0.02
+const change = 0.04
 
-/** As many runs as the estimate counts for, or what is assumed without one. */
-const priorRuns = 1
+/** The estimate, or what is assumed without one, counts as much as this number of runs. */
+const priorRuns = 2
 
 /** The share of halting progress is that of this number of the latest runs, and the usual share counts as much as `priorHalts` runs. */
 const recentHalts = 20
@@ -29,22 +29,51 @@ export const learn = (lessons: ReadonlyArray<Lesson>): Learnt | undefined => {
   if (count === 0) return undefined
   const logs = lessons.map(({ duration }) => Math.log(duration))
   const chances = chancesOf(lessons, logs)
+  const widths = bandwidths(logs)
   const weights = logs.map(() => 0)
   let share = 0
-  let bandwidth = 0
-  for (let runs = 1; runs <= count; runs++) {
+  let width = 0
+  let weight = 0
+  for (let runs = count; runs >= 1; runs--) {
     const chance = chances[runs]!
-    share += chance * runs / (runs + priorRuns)
-    bandwidth += chance / (1 - chances[0]!) * bandwidthOf(logs.slice(count - runs), runs)
-    for (let i = count - runs; i < count; i++) weights[i]! += chance / (runs + priorRuns)
+    weight += chance / (runs + priorRuns)
+    weights[count - runs] = weight
+    share += weight
+    width += chance / (1 - chances[0]!) * widths[runs - 1]!
   }
   const recent = lessons.slice(-recentHalts)
   const halted = recent.filter((lesson) => lesson.halted === true).length
   return {
-    model: about(lessons.map(({ duration }, i): Weighted => [duration, weights[i]! / share]), bandwidth, 0),
+    model: about(spread(logs, weights.map((weight) => weight / share), width), 0),
     share,
     halts: (usuallyHalts * priorHalts + halted) / (priorHalts + recent.length)
   }
+}
+
+/**
+ * Gives each run the width that fits the runs near it: the geometric mean of the bandwidth of all and the distance to the nearest
+ * ones, so that the distribution is narrow where runs are dense (Abramson, "On bandwidth variation in kernel estimates", 1982).
+ */
+const spread = (
+  logs: ReadonlyArray<number>,
+  weights: ReadonlyArray<number>,
+  bandwidth: number
+): ReadonlyArray<Weighted> => {
+  // About as many as the square root of the number of runs, if they count alike
+  const share = Math.hypot(...weights)
+  const order = logs.map((_, i) => i).sort((one, other) => logs[one]! - logs[other]!)
+  return order.map((i, place) => {
+    let low = place - 1
+    let high = place + 1
+    let distance = 0
+    for (let sum = weights[i]! / 2; sum < share && (low >= 0 || high < order.length);) {
+      const below = low < 0 ? Infinity : logs[i]! - logs[order[low]!]!
+      const above = high === order.length ? Infinity : logs[order[high]!]! - logs[i]!
+      distance = Math.min(below, above)
+      sum += weights[order[below < above ? low-- : high++]!]!
+    }
+    return [Math.exp(logs[i]!), weights[i]!, Math.max(0.02, Math.sqrt(bandwidth * distance))]
+  })
 }
 
 /**
@@ -56,12 +85,15 @@ const chancesOf = (lessons: ReadonlyArray<Lesson>, logs: ReadonlyArray<number>):
   let chances = [1]
   lessons.forEach(({ duration, estimate }, run) => {
     const alone = priorRuns * byEstimate(estimate).density(duration) * duration
+    const widths = bandwidths(logs.slice(0, run))
     const next = [0]
     let all = 0
+    let near = 0
     chances.forEach((chance, runs) => {
-      const earlier = logs.slice(run - runs, run)
-      const bandwidth = runs === 0 ? 1 : bandwidthOf(earlier, runs)
-      const near = earlier.reduce((sum, log) => sum + bell((logs[run]! - log) / bandwidth) / bandwidth, 0)
+      if (runs > 0) {
+        const width = widths[runs - 1]!
+        near += bell((logs[run]! - logs[run - runs]!) / width) / width
+      }
       const joint = chance * (alone + near) / (runs + priorRuns)
       next.push(joint * (1 - change))
       next[0]! += joint * change
@@ -70,4 +102,16 @@ const chancesOf = (lessons: ReadonlyArray<Lesson>, logs: ReadonlyArray<number>):
     chances = next.map((joint) => joint / all)
   })
   return chances
+}
+
+/** The bandwidths of the last run, of the last two, and so on. */
+const bandwidths = (logs: ReadonlyArray<number>): ReadonlyArray<number> => {
+  let sum = 0
+  let squares = 0
+  return logs.toReversed().map((log, before) => {
+    const count = before + 1
+    sum += log
+    squares += log * log
+    return bandwidth(Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2)), count)
+  })
 }
