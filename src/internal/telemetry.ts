@@ -103,23 +103,22 @@ export const spanOf = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   fiber.cache.tracer ? Effect.withSpan(self, ...opening(fiber, name, attributes(), facts, kind)) as typeof self : self
 
-/** {@link span} for one request. The span shows nothing but the error, which has no secret. */
+/** {@link spanOf} for one request. The span shows nothing but the error, which has no secret. */
 export const requestSpan = <A, E, R>(
+  fiber: AnyFiber,
   self: Effect.Effect<A, E, R>,
   { method, url }: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) =>
-    spanOf(
-      fiber,
-      self,
-      `http.client ${method}`,
-      () => {
-        const { host, pathname } = URL.canParse(url) ? new URL(url) : {}
-        return { "http.request.method": method, "server.address": host, "url.path": pathname }
-      },
-      undefined,
-      "client"
-    )
+  spanOf(
+    fiber,
+    self,
+    `http.client ${method}`,
+    () => {
+      const { host, pathname } = URL.canParse(url) ? new URL(url) : {}
+      return { "http.request.method": method, "server.address": host, "url.path": pathname }
+    },
+    undefined,
+    "client"
   )
 
 /** {@link span} around a whole stream. */

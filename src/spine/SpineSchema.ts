@@ -515,7 +515,7 @@ export const decodeAnswer = <A>(
   data: Schema.Codec<A, unknown>
 ): (body: unknown) => Effect.Effect<A, Schema.SchemaError> => {
   const decode = Schema.decodeUnknownEffect(Schema.Struct({ success: Schema.Literal(true), data }))
-  return (body) => Effect.map(decode(body), ({ data }) => data)
+  return (body) => Effect.mapEager(decode(body), ({ data }) => data)
 }
 
 /**

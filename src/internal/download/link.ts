@@ -38,7 +38,7 @@ export const request = <E, R>(file: Linked<E, R>, headers: Headers.Input) =>
           )
       }),
       // The link is a secret while it is valid, and a span of the client would show it
-      Effect.provideContext(FetchPlatform.context(undefined))
+      FetchPlatform.calling(undefined)
     )
     const expired = (status: number, what: string) => Errors.make(source, "expired", what, { status })
     const first = yield* get
@@ -76,7 +76,7 @@ const follow = (source: Errors.Named, client: Options["client"], link: URL, head
         // A browser hides the target of a redirect, so a second request lets the browser follow the redirects
         Effect.filterOrElse(
           ({ status }) => status !== 0,
-          () => Effect.provideContext(execute(client, request), FetchPlatform.following)
+          () => FetchPlatform.following(execute(client, request))
         ),
         Effect.mapError((error) => {
           const { cause, words } = Transfer.cleanCause(causeOf(error), href)

@@ -8,8 +8,11 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import { defaultRetry } from "../../ClientOptions.ts"
 import type { RequestError } from "../../RunError.ts"
@@ -26,7 +29,7 @@ import { watchConnections } from "./neverSent.ts"
 import * as Redirects from "./redirects.ts"
 import * as Response from "./response.ts"
 import { retrying } from "./retry.ts"
-import { clientOf, execute } from "./send.ts"
+import { clientOf, execute, send } from "./send.ts"
 import * as SentRequests from "./sentRequests.ts"
 import * as Upload from "./upload.ts"
 
@@ -42,15 +45,14 @@ export const make = (options: Options): Api => {
   watchConnections()
   const { header, key, prefix = "" } = options
   const base = options.baseUrl.href.replace(/\/$/, "")
-  const keyFor = Redacted.isRedacted(key) ? () => Effect.succeed(key) : key
   let last: { readonly secret: string; readonly cleaner: Cleaner } | undefined
   const cleanerOf = (secret: string): Cleaner => {
     if (last?.secret !== secret) last = { secret, cleaner: makeCleaner(secret) }
     return last.cleaner
   }
 
-  const run = <A>(call: Attempt["call"], accept: { readonly accept?: string }, receiver: Receiver<A>) =>
-    Effect.flatMap(keyFor(call.operation), (key) =>
+  const run = <A>(call: Attempt["call"], accept: { readonly accept?: string }, receiver: Receiver<A>) => {
+    const withKey = (key: Redacted.Redacted<string>) =>
       Effect.clockWith((clock) => {
         const secret = Redacted.value(key)
         const cleaner = cleanerOf(secret)
@@ -58,8 +60,9 @@ export const make = (options: Options): Api => {
         const headers = { [header]: prefix + secret, ...accept }
         const request = HttpClientRequest.setHeaders(HttpClientRequest.prependUrl(call.request, base), headers)
         let attempts = 0
-        const attempt = Effect.suspend(() =>
+        const attempt = Effect.withFiber((fiber) =>
           attemptOnce(
+            fiber,
             { options, cleaner, call, clock, started, attempts: ++attempts, sentAt: 0, response: undefined, text: "" },
             request,
             receiver
@@ -70,8 +73,10 @@ export const make = (options: Options): Api => {
           options,
           call.retryWhile ?? ((error) => error.isRetryable),
           (error) => Effect.logDebug(`${error.operation}: ${error._tag}, trying again`)
-        ).pipe(Effect.provideContext(FetchPlatform.context(call.isUpload === true ? call.request.body : undefined)))
-      }))
+        ).pipe(FetchPlatform.calling(call.isUpload === true ? call.request.body : undefined))
+      })
+    return Redacted.isRedacted(key) ? withKey(key) : Effect.flatMap(key(call.operation), withKey)
+  }
 
   return {
     server: options.baseUrl,
@@ -97,7 +102,12 @@ export const make = (options: Options): Api => {
 }
 
 /** Makes one attempt: waits for a slot, sends the request, and receives the response in time. */
-const attemptOnce = <A>(attempt: Attempt, request: HttpClientRequest.HttpClientRequest, receiver: Receiver<A>) => {
+const attemptOnce = <A>(
+  fiber: Fiber.Fiber<unknown, unknown>,
+  attempt: Attempt,
+  request: HttpClientRequest.HttpClientRequest,
+  receiver: Receiver<A>
+) => {
   const { call, clock, options } = attempt
   const timeout = call.timeout ?? options.requestTimeout
   const exchange = (request: HttpClientRequest.HttpClientRequest) =>
@@ -105,15 +115,14 @@ const attemptOnce = <A>(attempt: Attempt, request: HttpClientRequest.HttpClientR
       Effect.suspend(() => {
         attempt.sentAt = clock.currentTimeMillisUnsafe()
         const client = clientOf(attempt)
-        const response = call.isUpload === true
-          ? execute(client, request)
-          : Redirects.follow(client, request, options.baseUrl)
-        return Effect.flatMap(
-          call.sends === undefined
-            ? response
-            : Effect.provideService(response, SentRequests.CurrentSentRequests, call.sends),
-          (response) => receive(Object.assign(attempt, { response, headers: response.headers }), receiver)
-        )
+        const use = (response: HttpClientResponse.HttpClientResponse, headers: Headers.Headers) =>
+          receive(Object.assign(attempt, { response, headers }), receiver)
+        const received = call.isUpload === true
+          ? send(client, request, use)
+          : Redirects.follow(client, request, options.baseUrl, use)
+        return call.sends === undefined
+          ? received
+          : Effect.provideService(received, SentRequests.CurrentSentRequests, call.sends)
       }),
       (error): Effect.Effect<A, RequestError> => {
         if (isRunError(error)) return Effect.fail(error as RequestError)
@@ -137,7 +146,7 @@ const attemptOnce = <A>(attempt: Attempt, request: HttpClientRequest.HttpClientR
       exchange,
       timedOut
     )
-  const traced = call.isPoll === true && !options.tracePolls ? timely : Telemetry.requestSpan(timely, request)
+  const traced = call.isPoll === true && !options.tracePolls ? timely : Telemetry.requestSpan(fiber, timely, request)
   return options.slot === undefined ? traced : Effect.andThen(options.slot, traced)
 }
 
@@ -177,6 +186,6 @@ const redirected = (attempt: Attempt, { headers, url }: HttpClientRequest.HttpCl
   execute(attempt.options.client, HttpClientRequest.get(url, { headers })).pipe(
     Effect.map((response) => Redirects.describe(response, attempt)),
     Effect.orElseSucceed(() => Redirects.unknown),
-    Effect.provideContext(FetchPlatform.context(undefined)),
+    FetchPlatform.calling(undefined),
     Effect.flatMap((where) => Effect.fail(redirectError(attempt, where)))
   )

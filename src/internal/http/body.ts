@@ -1,7 +1,7 @@
 /** The bodies of responses, as each platform's `fetch` and other HTTP clients give them. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -154,53 +154,57 @@ export const readText = (
   // A length is a bound only for an uncompressed body: compressed bytes can expand without limit
   const isBounded = length !== undefined && headers["content-encoding"] === undefined && !isFetch(response)
   if (isBounded && onText === undefined) return response.text
-  return Effect.suspend(() => {
-    const decoder = new TextDecoder()
-    let bytes = 0
-    let text = ""
-    const add = (piece: Uint8Array): boolean => {
+  const pieces = collect(maxBytes, onText)
+  // Reading the web stream directly would not stop an upload that is still under way
+  return body !== undefined && !isUpload
+    ? forEachPiece(response, body, pieces.add, pieces.text)
+    : Effect.map(Stream.runForEachWhile(stream(response), (piece) => Effect.sync(() => pieces.add(piece))), pieces.text)
+}
+
+/** Collects the pieces of a body as text. */
+const collect = (maxBytes: number, onText: ((text: string) => void) | undefined) => {
+  const decoder = new TextDecoder()
+  let bytes = 0
+  let text = ""
+  return {
+    /** Adds a piece. Returns false if the body is longer than `maxBytes`. */
+    add: (piece: Uint8Array): boolean => {
       bytes += piece.byteLength
       if (bytes > maxBytes) return false
       const more = decoder.decode(piece, { stream: true })
       text += more
       onText?.(more)
       return true
-    }
-    return Effect.map(
-      // Reading the web stream directly would not stop an upload that is still under way
-      body !== undefined && !isUpload
-        ? forEachPiece(response, body, add)
-        : Stream.runForEachWhile(stream(response), (piece) => Effect.sync(() => add(piece))),
-      () => bytes > maxBytes ? undefined : text + decoder.decode()
-    )
-  })
+    },
+    /** The text of the whole body; `undefined` if it is longer than `maxBytes`. */
+    text: (): string | undefined => bytes > maxBytes ? undefined : text + decoder.decode()
+  }
 }
 
-/** Calls `use` with each piece of a body until it returns false. */
-const forEachPiece = (
+/** Calls `use` with each piece of a body until it returns false, and returns the result of `end`. */
+const forEachPiece = <A>(
   response: HttpClientResponse.HttpClientResponse,
   body: ReadableStream<Uint8Array>,
-  use: (piece: Uint8Array) => boolean
-): Effect.Effect<void, HttpClientError.HttpClientError> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback((resume) => {
-      const { cancel, next } = openWeb(fiber, body, {
-        onPiece: (piece) => {
-          if (use(piece)) return next()
-          cancel()
-          resume(Effect.void)
-        },
-        onEnd: () => resume(Effect.void),
-        onFailure: (cause) => {
-          cancel()
-          resume(Effect.fail(decodeError(response)(cause)))
-        },
-        onDefect: (defect) => resume(Effect.die(defect))
-      })
-      next()
-      return Effect.sync(cancel)
+  use: (piece: Uint8Array) => boolean,
+  end: () => A
+): Effect.Effect<A, HttpClientError.HttpClientError> =>
+  Effect.callback((resume) => {
+    const { cancel, next } = openWeb(Fiber.getCurrent()!, body, {
+      onPiece: (piece) => {
+        if (use(piece)) return next()
+        cancel()
+        resume(Effect.sync(end))
+      },
+      onEnd: () => resume(Effect.sync(end)),
+      onFailure: (cause) => {
+        cancel()
+        resume(Effect.fail(decodeError(response)(cause)))
+      },
+      onDefect: (defect) => resume(Effect.die(defect))
     })
-  )
+    next()
+    return Effect.sync(cancel)
+  })
 
 /** Receives the pieces of a body. */
 interface Sink {

@@ -1,6 +1,8 @@
 /** The options that each platform's `fetch` gets with a request. */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { constTrue } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
@@ -145,20 +147,30 @@ export const announcesLength = (body: HttpBody.HttpBody): boolean =>
 
 /**
  * Requests have no trace headers, which mean nothing to the provider and break preflight requests of browsers, and no spans of the
- * HTTP client, which show headers and causes unchanged, and so could show the key.
+ * HTTP client, which show headers and causes unchanged, and so could show the key. Two services are added to the context of the
+ * fiber, because merging a context would copy all services of the program for each request.
  */
-const quietly = (init: RequestInit): Context.Context<never> =>
-  Context.make(FetchHttpClient.RequestInit, withPlatform(init)).pipe(
-    Context.add(HttpClient.TracerDisabledWhen, () => true)
-  )
+const quietly = (init: RequestInit) => {
+  const withInit = withPlatform(init)
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.updateContext(
+      self,
+      (context: Context.Context<R>) =>
+        Context.add(
+          Context.add(context, FetchHttpClient.RequestInit, withInit),
+          HttpClient.TracerDisabledWhen,
+          constTrue
+        )
+    )
+}
 
 const quiet = quietly(plain)
 
 /**
- * The context of requests with a large body. The length of a stream is announced: Node and Bun send it, and fail the request if the
+ * Sends requests with a large body. The length of a stream is announced: Node and Bun send it, and fail the request if the
  * stream is longer or shorter. Deno, workerd and browsers ignore it.
  */
-export const uploading = (body: HttpBody.HttpBody): Context.Context<never> => {
+export const uploading = (body: HttpBody.HttpBody): typeof quiet => {
   const init = isLikeNode() ? nodeUpload : plain
   return quietly(
     body._tag === "Stream" && body.contentLength !== undefined
@@ -168,11 +180,11 @@ export const uploading = (body: HttpBody.HttpBody): Context.Context<never> => {
 }
 
 /**
- * The context of requests to the provider's API. `upload` is a body of which the platform must not keep a copy. For a body of bytes
+ * Sends requests to the provider's API. `upload` is a body of which the platform must not keep a copy. For a body of bytes
  * a copy is cheap, and with it Node reports the address of a redirect.
  */
-export const context = (upload: HttpBody.HttpBody | undefined): Context.Context<never> =>
+export const calling = (upload: HttpBody.HttpBody | undefined): typeof quiet =>
   upload === undefined || upload._tag === "Uint8Array" ? quiet : uploading(upload)
 
-/** The context of requests whose redirects the platform follows: for signed links alone, which carry no key. */
-export const following: Context.Context<never> = quietly({})
+/** Sends requests whose redirects the platform follows: for signed links alone, which carry no key. */
+export const following: typeof quiet = quietly({})

@@ -1,30 +1,30 @@
 /** Redirects: followed within the provider's origin, and named in an error if they lead elsewhere. */
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Body from "./body.ts"
 import type { Attempt } from "./call.ts"
-import { execute } from "./send.ts"
+import { send } from "./send.ts"
 
 /** How many redirects within the provider's origin are followed. */
 const maxRedirects = 3
 
-/** Sends a request, and follows redirects within the provider's origin, where the key may go. */
-export const follow = (
+/** {@link send} that follows redirects within the provider's origin, where the key may go. */
+export const follow = <A, E, R>(
   client: HttpClient.HttpClient,
   request: HttpClientRequest.HttpClientRequest,
   baseUrl: URL,
+  use: Parameters<typeof send<A, E, R>>[2],
   redirects = 0
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
-  Effect.flatMap(execute(client, request), (response) => {
+): ReturnType<typeof send<A, E, R>> =>
+  send(client, request, (response, headers) => {
     const target = redirects < maxRedirects ? sameOriginTarget(response, baseUrl) : undefined
     return target === undefined
-      ? Effect.succeed(response)
+      ? use(response, headers)
       : Effect.andThen(
         Body.discard(response),
-        follow(client, HttpClientRequest.setUrl(request, target), baseUrl, redirects + 1)
+        follow(client, HttpClientRequest.setUrl(request, target), baseUrl, use, redirects + 1)
       )
   })
 

@@ -133,7 +133,7 @@ export const decode = <A>(attempt: Responded, call: Call<A>, text: string | unde
   }
   const json = parseJson(cleaner.answer(text))
   if (Option.isNone(json)) return fail(attempt, text)
-  return Effect.matchCauseEffect(call.decode(json.value), {
+  return Effect.matchCauseEffectEager(call.decode(json.value), {
     onSuccess: (value) => Effect.succeed({ value, requestId: requestIdOf(attempt), retryAfter: retryAfterOf(attempt) }),
     onFailure: (cause) => {
       if (options.describeError(json.value)?.isRefusal === true) {

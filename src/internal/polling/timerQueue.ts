@@ -262,26 +262,25 @@ export const within = <A, E, R, E2, R2>(
   millis: number,
   orElse: () => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E | E2, R | R2> =>
-  millis === Infinity ? self : Effect.withFiber((parent) =>
-    Effect.callback<A, E | E2, R | R2>((callback) => {
-      const fiber = Effect.runForkWith(parent.context as Context.Context<R>)(self)
-      const exit = fiber.pollUnsafe()
-      if (exit !== undefined) return callback(exit)
-      const timers = of(parent)
-      let isLate = false
-      const timer: Timer = {
-        due: 0,
-        index: -1,
-        wake: () => {
-          isLate = true
-          fiber.interruptUnsafe()
-        }
+  millis === Infinity ? self : Effect.callback<A, E | E2, R | R2>((callback) => {
+    const parent = Fiber.getCurrent()!
+    const fiber = Effect.runForkWith(parent.context as Context.Context<R>)(self)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return callback(exit)
+    const timers = of(parent)
+    let isLate = false
+    const timer: Timer = {
+      due: 0,
+      index: -1,
+      wake: () => {
+        isLate = true
+        fiber.interruptUnsafe()
       }
-      fiber.addObserver((exit) => {
-        timers.remove(timer)
-        callback(isLate && Exit.hasInterrupts(exit) ? orElse() : exit)
-      })
-      timers.add(timer, millis)
-      return Fiber.interrupt(fiber)
+    }
+    fiber.addObserver((exit) => {
+      timers.remove(timer)
+      callback(isLate && Exit.hasInterrupts(exit) ? orElse() : exit)
     })
-  )
+    timers.add(timer, millis)
+    return Fiber.interrupt(fiber)
+  })

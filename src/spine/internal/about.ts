@@ -13,7 +13,7 @@ export const about = <Name extends string, A extends { readonly [N in Name]: str
   decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>
 ) =>
 (body: unknown): Effect.Effect<A, Schema.SchemaError> =>
-  Effect.tap(decode(body), (value) =>
+  Effect.flatMapEager(decode(body), (value) =>
     value[name].toLowerCase() === id.toLowerCase()
-      ? Effect.void
-      : decodeAnswer(Schema.Struct({ [name]: Schema.Literal(id) }))(body))
+      ? Effect.succeed(value)
+      : Effect.as(decodeAnswer(Schema.Struct({ [name]: Schema.Literal(id) }))(body), value))

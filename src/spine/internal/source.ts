@@ -95,7 +95,7 @@ const decodeAnyRun = Data.decodeAnswer(Data.Run)
 
 /** Reads the reason of a failure, also if it is one text, `error`, instead of the list `errors`. */
 const decodeRun = (body: unknown): Effect.Effect<Data.Run, Schema.SchemaError> =>
-  Effect.map(
+  Effect.mapEager(
     decodeAnyRun(body),
     (run) =>
       run.status === "failed" && run.errors.length === 0 && Predicate.hasProperty(run.raw, "error") &&

@@ -116,7 +116,7 @@ const put = (transfer: Client["transfer"], file: UploadFile.UploadFile, link: st
     // For any response of the server to a body that broke off, the file is the reason
     Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
     // The address is a secret while it is valid
-    Effect.provideContext(FetchPlatform.uploading(body))
+    FetchPlatform.uploading(body)
   )
   // A stream may give its bytes only once
   return Stream.isStream(data) ? attempt : retrying(attempt, transfer, (error) => error.isRetryable)

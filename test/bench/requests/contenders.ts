@@ -4,7 +4,8 @@ import { createFalClient } from "@fal-ai/client"
 import { createTelaClient } from "@meistrari/tela-sdk-js"
 import { NodeHttp } from "canvas-runs/node"
 import * as Spine from "canvas-runs/spine"
-import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Effect, Layer, ManagedRuntime, Redacted, Schema } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import OpenAI from "openai"
 import Replicate from "replicate"
@@ -83,19 +84,44 @@ const spine = (to: To, transport: "fetch" | "undici"): Promise<Spine.SpineClient
   ManagedRuntime.make(
     Spine.layer({ apiKey: Redacted.make(apiKey), baseUrl: to.baseUrl }).pipe(
       Layer.provide(
-        transport === "undici"
-          ? NodeHttp.layer()
-          : Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetchOf(to)))
+        transport === "undici" ? NodeHttp.layer() : layerFetch(to)
       )
     )
   ).runPromise(Effect.service(Spine.SpineClient))
 
 /** Effect's own client, without a span for each request: the base of the library, without its additions. */
-const effectClient = (to: To): Promise<HttpClient.HttpClient> =>
-  Effect.service(HttpClient.HttpClient).pipe(
-    Effect.provide(Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetchOf(to)))),
-    Effect.runPromise
+const effectClient = async (
+  http: Layer.Layer<HttpClient.HttpClient>,
+  to: To,
+  read: (json: unknown) => Effect.Effect<Told, unknown>
+): Promise<Requests> => {
+  const client = await ManagedRuntime.make(http).runPromise(Effect.service(HttpClient.HttpClient))
+  const request = HttpClientRequest.get(`${to.baseUrl}/v1/run/${id}`, { headers })
+  return effects(() =>
+    client.execute(request).pipe(
+      Effect.flatMap(({ json, status }) =>
+        status === 200 ? Effect.flatMap(json, read) : Effect.fail(new Error(`status ${status}`))
+      ),
+      Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+    )
   )
+}
+
+const layerFetch = (to: To): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetchOf(to)))
+
+/** undici, with as many connections as the other clients on undici. */
+const layerUndici = Layer.provide(
+  NodeHttpClient.layerUndiciNoDispatcher,
+  NodeHttpClient.layerDispatcherOptions({ keepAliveTimeout: 120_000, connections: 64 })
+)
+
+const takeData = (json: unknown): Effect.Effect<Told> => Effect.succeed(dataOf(json))
+
+/** Decodes the response, as a program does that does not trust its types. */
+const decodeData = (json: unknown): Effect.Effect<Told, Schema.SchemaError> => decodeRun(dataOf(json))
+
+const decodeRun = Schema.decodeUnknownEffect(Spine.Run)
 
 /** The loop that a user writes by hand around `fetch`. */
 const byHand = (to: To) => {
@@ -159,18 +185,10 @@ const makers = {
     const { runs } = await spine(to, "fetch")
     return promises(() => Effect.runPromise(runs.retrieve(id)))
   },
-  "Effect's HttpClient on fetch": async (to) => {
-    const client = await effectClient(to)
-    const request = HttpClientRequest.get(`${to.baseUrl}/v1/run/${id}`, { headers })
-    return effects(() =>
-      client.execute(request).pipe(
-        Effect.flatMap(({ json, status }) =>
-          status === 200 ? Effect.map(json, dataOf) : Effect.fail(new Error(`status ${status}`))
-        ),
-        Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
-      )
-    )
-  },
+  "Effect's HttpClient on fetch": (to) => effectClient(layerFetch(to), to, takeData),
+  "Effect's HttpClient on fetch, Schema": (to) => effectClient(layerFetch(to), to, decodeData),
+  "Effect's HttpClient on undici": (to) => effectClient(layerUndici, to, takeData),
+  "Effect's HttpClient on undici, Schema": (to) => effectClient(layerUndici, to, decodeData),
   "canvas-runs on undici": async (to) => {
     const { runs } = await spine(to, "undici")
     return effects(() => runs.retrieve(id))

@@ -1,5 +1,5 @@
 import { afterEach, assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { Effect, Layer, Option, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { execFile } from "node:child_process"
@@ -270,11 +270,8 @@ describe("caches", () => {
       // Another instance of the module, which tests the platform when it is loaded
       const url = new URL("../../../src/internal/http/fetchPlatform.ts", import.meta.url).pathname
       const fresh: typeof FetchPlatform = yield* Effect.promise(() => import(`${url}?old`))
-      const init = Context.get(
-        fresh.context(undefined) as Context.Context<FetchHttpClient.RequestInit>,
-        FetchHttpClient.RequestInit
-      )
-      assert.strictEqual(init.cache, undefined)
+      const init = yield* fresh.calling(undefined)(Effect.serviceOption(FetchHttpClient.RequestInit))
+      assert.strictEqual(Option.getOrThrow(init).cache, undefined)
       vi.unstubAllGlobals()
     }))
 })
