@@ -599,8 +599,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a client of the program that throws, or returns no response, is a failure of the transport",
     mutant: {
       file: "src/internal/http/send.ts",
-      find: "Effect.catchDefect((cause) =>",
-      replace: "Effect.catchIf(() => false, (cause) =>"
+      find: "const threw = (cause: unknown) =>",
+      replace: "const threw = (cause: unknown) => true ? Effect.die(cause) :"
     },
     inputs: Object.fromEntries(
       ([

@@ -2,7 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { constTrue } from "effect/Function"
+import { flow } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
@@ -150,18 +150,12 @@ export const announcesLength = (body: HttpBody.HttpBody): boolean =>
  * HTTP client, which show headers and causes unchanged, and so could show the key. Two services are added to the context of the
  * fiber, because merging a context would copy all services of the program for each request.
  */
-const quietly = (init: RequestInit) => {
-  const withInit = withPlatform(init)
-  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.updateContext(
-      self,
-      (context: Context.Context<R>) =>
-        Context.add(
-          Context.add(context, FetchHttpClient.RequestInit, withInit),
-          HttpClient.TracerDisabledWhen,
-          constTrue
-        )
-    )
+const quietly = (init: RequestInit): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
+  const add = flow(
+    Context.add(FetchHttpClient.RequestInit, withPlatform(init)),
+    Context.add(HttpClient.TracerDisabledWhen, () => true)
+  )
+  return (self) => Effect.updateContext(self, add)
 }
 
 const quiet = quietly(plain)

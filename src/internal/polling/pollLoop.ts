@@ -85,16 +85,14 @@ const wake = (loop: AnyLoop): void => {
 export const next = <S extends RunSource.Any, SE, SR>(
   loop: Loop<S, SE, SR>
 ): Polling<Decide.PollResult<S>, S, SE, SR> =>
-  Effect.suspend(() =>
-    loop.polls === 0 ? Effect.andThen(listenAlone(loop), pollApart(loop)) : planAndSleep(loop, pollApart)
-  )
+  Effect.suspend(() => loop.polls === 0 ? Effect.andThen(listenAlone(loop), poll(loop)) : planAndSleep(loop, poll))
 
 /** Polls until the run has ended. */
 export const end = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Polling<Ended<S>, S, SE, SR> =>
   Effect.andThen(listenAlone(loop), pollToTheEnd(loop))
 
 const pollToTheEnd = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Polling<Ended<S>, S, SE, SR> =>
-  Effect.flatMap(pollApart(loop), (result): Polling<Ended<S>, S, SE, SR> => {
+  Effect.flatMap(poll(loop), (result): Polling<Ended<S>, S, SE, SR> => {
     const ended = endedBy(loop.source, result)
     return ended === undefined ? planAndSleep(loop, pollToTheEnd) : Effect.succeed(ended)
   })
@@ -103,9 +101,6 @@ const planAndSleep = <S extends RunSource.Any, SE, SR, A>(
   loop: Loop<S, SE, SR>,
   next: (loop: Loop<S, SE, SR>) => Polling<A, S, SE, SR>
 ): Polling<A, S, SE, SR> => plan(loop, (loop, millis) => SleepingRun.sleep(loop, millis, next))
-
-const pollApart = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Polling<Decide.PollResult<S>, S> =>
-  SleepingRun.apart(poll(loop))
 
 /** Removes the timer, and stops listening for pushes. */
 export const stop = (loop: AnyLoop): void => {

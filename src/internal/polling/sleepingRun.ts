@@ -11,17 +11,16 @@
  * | {@link sharedPolicy}: equal options share one policy and one schedule | 630 | the policy is shared anyway |
  * | {@link withDelay}: a schedule that is a function of the input is called directly, and keeps no state per wait | 460 | 460 |
  * | {@link sleep}: the wake-up passes the fiber its next step, so it keeps no stack and no finalizer | 390 | no fiber |
- * | {@link apart}: another fiber polls, so the stack of the sleeping fiber has never been large | 210 | no fiber |
+ * | `TimerQueue.within`: another fiber makes the request, so the stack of the sleeping fiber has never been large | 210 | no fiber |
  * | {@link needsSnapshot}: the snapshot is dropped where no one can ask for it | 370 | 370 |
  * | A source of Spine is a class: it keeps the ref or the id, and computes everything else on access | 250 | no source |
  * | {@link flags}: bits instead of booleans | 30 | 30 |
  * | {@link listeners}: no field for pushes, which hardly any wait has | 20 | 20 |
  * | `TimerQueue`: whole milliseconds, which V8 stores without an object | 50 | 50 |
  */
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import type * as Pull from "effect/Pull"
 import type * as Schedule from "effect/Schedule"
 import type { PollRecord } from "../../RunError.ts"
@@ -158,16 +157,6 @@ export const resume = (loop: AnyLoop): void => {
   loop.resume = undefined
   resume!(next!(loop as never) as Effect.Effect<never>)
 }
-
-/** Runs a poll in a separate fiber. The stack of a fiber is an array that grows during a request, and never shrinks. */
-export const apart = <A, E, R>(poll: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.contextWith((context: Context.Context<R>) =>
-    Effect.callback((resume) => {
-      const fiber = Effect.runForkWith(context)(poll)
-      fiber.addObserver(resume)
-      return Fiber.interrupt(fiber)
-    })
-  )
 
 /** A function from the state of a wait, and what is known of the kind of its run, to the milliseconds until its next poll. */
 export type Delay<Snapshot = unknown> = (

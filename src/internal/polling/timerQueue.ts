@@ -115,6 +115,21 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
     sleeping = undefined
   }
 
+  const dispatcher = scheduler.makeDispatcher()
+  let isEnding = false
+  /**
+   * Ends the sleep in the next turn of the event loop, unless a new entry uses it by then. Requests that follow each other are such
+   * entries, and ending one sleep and beginning another takes 5 µs, about 15 % of a request in memory.
+   */
+  const disarmSoon = () => {
+    if (isEnding || sleeping === undefined) return
+    isEnding = true
+    dispatcher.scheduleTask(() => {
+      isEnding = false
+      if (heap.length === 0) disarm()
+    }, 0)
+  }
+
   /**
    * Wakes all entries that are due, and yields to other fibers between batches. It works for as long as the last yield took
    * before it yields again: where other fibers hold the event loop for seconds, a yield after each batch would delay the rest
@@ -144,7 +159,7 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
   const arm = () => {
     if (isWaking) return
     const first = heap[0]
-    if (first === undefined) return disarm()
+    if (first === undefined) return disarmSoon()
     // The usual case, without reading the clock
     if (sleeping !== undefined && sleeping.until <= first.due) return
     const time = now()

@@ -152,7 +152,25 @@ describe("the shared timer", () => {
       assert.strictEqual(counted.asleep(), 1)
       self.removeAll(() => true)
       assert.strictEqual(two.index, -1)
+      yield* Effect.yieldNow
       assert.strictEqual(counted.asleep(), 0)
+    }))
+
+  it.effect("keeps its sleep for an entry that follows the last one at once", () =>
+    Effect.gen(function*() {
+      const counted = counting(yield* Clock.Clock)
+      const self = yield* Effect.provideService(timers, Clock.Clock, counted.clock)
+      const { make, woken } = notes(self)
+      for (let name = 0; name < 100; name++) {
+        const timer = make(name)
+        self.add(timer, 1000)
+        self.remove(timer)
+      }
+      self.add(make(100), 2000)
+      yield* Effect.yieldNow
+      assert.strictEqual(counted.sleeps(), 1)
+      yield* TestClock.adjust(2000)
+      assert.deepStrictEqual(woken.map(({ name }) => name), [100])
     }))
 
   // TODO: fails if the clock's sleep ends at once: the fiber is then recorded as asleep after it has woken
@@ -198,6 +216,7 @@ describe("the shared timer", () => {
       assert.deepStrictEqual(woken.map(({ name }) => name), [2])
       assert.isAtMost(counted.sleeps(), 6)
       self.removeAll(() => true)
+      yield* Effect.yieldNow
       assert.strictEqual(counted.asleep(), 0)
     }))
 })
