@@ -131,10 +131,10 @@ const measure = async (): Promise<ReadonlyArray<Section>> => {
   for (let run = 1; run <= runs; run++) {
     for (const [name, { benchmark, exact, runs: done }] of measured) {
       if (run === 1 && benchmark.exact !== undefined) {
-        exact.push(...await attempt({ name, part: "exact", ...options }, `${name}, exact rows`))
+        exact.push(...await attempt({ name, part: "exact", run: 0, ...options }, `${name}, exact rows`))
       }
       if (benchmark.run !== undefined) {
-        done.push(...await attempt({ name, part: "run", ...options }, `${name}, run ${run} of ${runs}`))
+        done.push(...await attempt({ name, part: "run", run: run - 1, ...options }, `${name}, run ${run} of ${runs}`))
       }
     }
     if (flags.save) save(sectionsOf(measured))

@@ -29,5 +29,7 @@ describe("interleave", () => {
     const measured = await interleave(3, { a: contender("a"), b: contender("b"), c: contender("c") })
     assert.strictEqual(calls.join(""), "abcbcacab")
     assert.deepStrictEqual(measured.a.values, [1, 6, 8])
+    await interleave(1, { a: contender("a"), b: contender("b"), c: contender("c") }, 2)
+    assert.strictEqual(calls.slice(9).join(""), "cab")
   })
 })

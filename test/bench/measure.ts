@@ -48,6 +48,8 @@ export interface Benchmark {
 }
 
 export interface Options {
+  /** The number of the run, from 0. Contenders that are measured once per run take turns in another order in each run. */
+  readonly run: number
   /** Fewer and shorter repetitions: a check that it works, with figures too rough to quote. */
   readonly quick: boolean
   /** How many workflows wait at once, in the benchmark of durable runs. */
@@ -70,17 +72,18 @@ export const sample = (values: ReadonlyArray<number>): Sample => {
 
 /**
  * Runs every contender once per round, in a different order each round. So a drift in the machine's speed affects all contenders
- * alike.
+ * alike. `first` is the place of the contender that begins.
  */
 export const interleave = async <K extends string>(
   rounds: number,
-  contenders: Readonly<Record<K, () => number | Promise<number>>>
+  contenders: Readonly<Record<K, () => number | Promise<number>>>,
+  first = 0
 ): Promise<Record<K, Sample>> => {
   const names = Object.keys(contenders) as Array<K>
   const values = new Map<K, Array<number>>(names.map((name) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < names.length; i++) {
-      const name = names[(i + round) % names.length]!
+      const name = names[(first + round + i) % names.length]!
       values.get(name)!.push(await contenders[name]())
     }
   }

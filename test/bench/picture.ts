@@ -26,11 +26,11 @@ export const benchmark: Benchmark = {
   name: "picture",
   run: async ({ progress, quick }) => {
     const results: Array<Result> = []
-    for (const blocks of [50, 500, 5000]) {
+    for (const [blocks, rounds] of [[50, 101], [500, 15], [5000, 3]] as const) {
       progress(`${blocks} blocks`)
       const canvas = canvasOf(blocks)
       const history = Canvases.historyOf(canvas)
-      const drawings = await interleave(quick || blocks > 500 ? 3 : 15, {
+      const drawings = await interleave(quick ? 3 : rounds, {
         svg: cpuMillis(() => Picture.svg(canvas, { history })),
         mermaid: cpuMillis(() => Picture.mermaid(canvas, { history })),
         "terminal rows": cpuMillis(() => Picture.rows(canvas, { history, columns: 120, colors: true })),

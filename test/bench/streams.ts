@@ -76,7 +76,7 @@ const speed = async ({ progress, quick }: Options): Promise<ReadonlyArray<Result
  * Many events at once: ten times as many events should take ten times as long. Each number of events has separate processes, so
  * that small streams do not pay for the garbage of large ones.
  */
-const linear = async ({ progress, quick }: Options): Promise<Result> => {
+const linear = async ({ progress, quick, run }: Options): Promise<Result> => {
   progress("100,000 events in one chunk")
   const child = (reader: string, events: number) => () =>
     inChild<number>(new URL("streamsAtOnce.ts", import.meta.url), [
@@ -88,7 +88,7 @@ const linear = async ({ progress, quick }: Options): Promise<Result> => {
     less: child("byArray", 10_000),
     more: child("byArray", 100_000),
     byHand: child("byHand", 100_000)
-  })
+  }, run)
   return {
     measure: "stream, CPU per event, 100,000 events in one chunk",
     unit: "µs",

@@ -28,11 +28,11 @@ const blobs = [
 ] as const
 const downloads = ["download on fetch", "download on undici"] as const
 
-/** Runs each contender once. The runs of the whole benchmark are the rounds. */
+/** Runs each contender once. The runs of the whole benchmark are the rounds, each with another order. */
 const measure = async (
   contenders: ReadonlyArray<Contender>,
   size: number,
-  progress: Options["progress"]
+  { progress, run }: Options
 ): Promise<(contender: Contender) => { readonly speed: Sample; readonly memory: Sample }> => {
   const directory = mkdtempSync(join(tmpdir(), "canvas-runs-bench-"))
   const server = fork(new URL("transfersServer.ts", import.meta.url), [], {
@@ -47,7 +47,8 @@ const measure = async (
     writeFileSync(source, "")
     truncateSync(source, size)
     const measured = new Map<Contender, Measured>()
-    for (const contender of contenders) {
+    for (let i = 0; i < contenders.length; i++) {
+      const contender = contenders[(run + i) % contenders.length]!
       const path = isDownload(contender) ? join(directory, "target.zip") : source
       const one = await inChild<Measured>(
         new URL("transfersChild.ts", import.meta.url),
@@ -75,9 +76,10 @@ const megabytes = (bytes: number): number => bytes / 1e6
 
 export const benchmark: Benchmark = {
   name: "transfers",
-  run: async ({ progress, quick }) => {
+  run: async (options) => {
+    const { quick } = options
     const size = (quick ? 64 : 1024) * 2 ** 20
-    const of = await measure([form, pipe, ...uploads, ...blobs, piped, ...downloads], size, progress)
+    const of = await measure([form, pipe, ...uploads, ...blobs, piped, ...downloads], size, options)
     const what = quick ? "64 MiB" : "1 GiB"
     const smallFile = quick ? { note: "64 MiB are too few for a memory ratio." } : undefined
 

@@ -1,7 +1,7 @@
 /** The cost of a wait: its heap, the CPU time of its polls, and its detection latency. */
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { type Benchmark, inChild, type Options, type Result, type Sample, sample } from "./measure.ts"
+import { type Benchmark, inChild, interleave, type Options, type Result, type Sample, sample } from "./measure.ts"
 import type { Measured, Task } from "./waiting/child.ts"
 import type { Contender, Transport } from "./waiting/contenders.ts"
 import type { DetectionLatency, LatencyTask } from "./waiting/detectionLatency.ts"
@@ -17,23 +17,6 @@ const withServer = async <A>(use: (baseUrl: string) => Promise<A>): Promise<A> =
   } finally {
     server.kill()
   }
-}
-
-/** Measures each contender once per round, in a different order each time. */
-const rounds = async <K extends string, A>(
-  count: number,
-  contenders: Readonly<Record<K, () => Promise<A>>>,
-  value: (measured: A) => number
-): Promise<Record<K, Sample>> => {
-  const names = Object.keys(contenders) as Array<K>
-  const values = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, Array<number>>
-  for (let round = 0; round < count; round++) {
-    for (let i = 0; i < names.length; i++) {
-      const name = names[(i + round) % names.length]!
-      values[name].push(value(await contenders[name]()))
-    }
-  }
-  return Object.fromEntries(names.map((name) => [name, sample(values[name])])) as Record<K, Sample>
 }
 
 /** Measures all contenders at the same time, because the heap of a process does not depend on others. */
@@ -90,22 +73,24 @@ const heap = async (runs: number, { progress }: Options): Promise<ReadonlyArray<
   ]
 }
 
-const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<Result>> =>
+const cpu = (runs: number, { progress, quick, run }: Options): Promise<ReadonlyArray<Result>> =>
   withServer(async (baseUrl) => {
     progress(`CPU per poll of ${runs} waits`)
-    const measure = (contender: Contender, transport: Transport) => () =>
-      inChild<Measured>(child, [
+    const measure = (contender: Contender, transport: Transport) => async () => {
+      const { cpuPerPoll } = await inChild<Measured>(child, [
         JSON.stringify(
           { contender, transport, baseUrl, runs, interval: 5000, spread: 5000, seconds: quick ? 4 : 5 } satisfies Task
         )
       ])
-    const measured = await rounds(1, {
+      return cpuPerPoll
+    }
+    const measured = await interleave(1, {
       loop: measure("promise loop", "fetch"),
       undiciLoop: measure("promise loop", "undici"),
       wait: measure("wait", "fetch"),
       undici: measure("wait", "undici"),
       together: measure("completions", "undici")
-    }, ({ cpuPerPoll }) => cpuPerPoll)
+    }, run)
     const peers = { "promise loop on fetch": measured.loop, "promise loop on undici": measured.undiciLoop }
     const row = (name: string, ours: Sample, atMost?: number): Result => ({
       measure: `CPU per poll over loopback, ${runs} waiting, ${name}`,
@@ -122,18 +107,20 @@ const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<
     ]
   })
 
-const late = (runs: number, { progress }: Options): Promise<ReadonlyArray<Result>> =>
+const late = (runs: number, { progress, run }: Options): Promise<ReadonlyArray<Result>> =>
   withServer(async (baseUrl) => {
     progress(`detection latency of ${runs} waits`)
-    const measure = (contender: Contender, transport: Transport) => () =>
-      inChild<DetectionLatency>(detectionLatency, [
+    const measure = (contender: Contender, transport: Transport) => async () => {
+      const { p99 } = await inChild<DetectionLatency>(detectionLatency, [
         JSON.stringify({ contender, transport, baseUrl, runs, interval: 5000 } satisfies LatencyTask)
       ])
-    const measured = await rounds(1, {
+      return p99
+    }
+    const measured = await interleave(1, {
       loop: measure("promise loop", "fetch"),
       wait: measure("wait", "fetch"),
       undici: measure("wait", "undici")
-    }, ({ p99 }) => p99)
+    }, run)
     const peers = { "promise loop on fetch": measured.loop }
     return [["fetch", measured.wait], ["undici", measured.undici]].map(([name, ours]) => ({
       measure: `time from a run's end to its wait returning, p99 of ${runs}, ${name as string} layer`,
