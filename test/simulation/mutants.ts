@@ -713,7 +713,7 @@ const simulateIn = async (copy: string, seeds: number): Promise<Caught> => {
     String(seeds),
     "--max-failures",
     "1",
-    "--processes",
+    "--workers",
     "1",
     "--no-shrink"
   ])

@@ -15,12 +15,18 @@ describe("shrink", () => {
   const includesAll = (needed: ReadonlyArray<number>) => (list: ReadonlyArray<number>) =>
     needed.every((each) => list.includes(each))
 
-  it("finds the elements that a failure needs, however many and wherever they are", async () => {
+  it("finds the elements that a failure needs, however many and wherever they are, in few tries", async () => {
     for (let seed = 0; seed < 50; seed++) {
       const draw = Random.make(seed)
       const needed = [...new Set(Array.from({ length: draw.int(0, 4) }, () => draw.int(0, 199)))].sort((a, b) => a - b)
-      const fails = includesAll(needed)
+      let tries = 0
+      const fails = (list: ReadonlyArray<number>) => {
+        tries++
+        return includesAll(needed)(list)
+      }
       assert.deepStrictEqual(await shrink(numbers, { simpler: without, fails, tries: 10_000 }), needed)
+      // Each element is found by some four tries for each of the 8 halvings
+      assert.isAtMost(tries, 1 + 32 * needed.length)
     }
   })
 

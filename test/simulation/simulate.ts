@@ -3,12 +3,10 @@
  * simulation can fail, or `--kinds` to remove each guard of `test/kinds`. `--max-failures` sets the number of failures after
  * which it stops, and `--only` selects mutants by a part of their description.
  *
- * A failing seed is shrunk to the fewest faults, and printed as a test, unless there is `--no-shrink`. `--processes` sets the number of
+ * A failing seed is shrunk to the fewest faults, and printed as a test, unless there is `--no-shrink`. `--workers` sets the number of
  * processes; the default is one for each core.
  */
-import { Duration, Effect, Exit, Option } from "effect"
-import { fork } from "node:child_process"
-import { on } from "node:events"
+import { Duration, Effect, Exit, Number as Num, Option } from "effect"
 import { availableParallelism } from "node:os"
 import { inspect, parseArgs } from "node:util"
 import * as KindMutants from "../kinds/mutants.ts"
@@ -20,12 +18,14 @@ import * as Oracle from "./oracle.ts"
 import * as Plan from "./plan.ts"
 import * as Scenario from "./scenario.ts"
 import { shrink } from "./shrink.ts"
+import { answersOf } from "./workers.ts"
 
 /** The results of many seeds. */
 export interface Report {
   readonly seeds: number
   readonly requests: number
-  readonly virtualMillis: number
+  /** How long the runs took on the virtual clock, each until its end or that of its program. */
+  readonly runMillis: number
   readonly outcomes: Readonly<Record<string, number>>
   readonly faults: Readonly<Record<string, number>>
   readonly checks: Readonly<Record<string, number>>
@@ -49,7 +49,7 @@ interface Case {
   readonly events: ReadonlyMap<string, string>
   /** What the provider did, by request. */
   readonly kinds: ReadonlyArray<string>
-  readonly virtualMillis: number
+  readonly runMillis: number
   readonly story: () => ReadonlyArray<string>
 }
 
@@ -74,7 +74,9 @@ const follow: Scenario<Plan.Plan> = {
       verdict,
       events: named("request", kinds),
       kinds,
-      virtualMillis: (history.endedAt ?? history.startedAt) - history.startedAt,
+      runMillis: Num.sumAll(
+        history.provider.runs.map(({ createdAt }) => taken(createdAt, plan.truth.duration, history.endedAt))
+      ),
       story: () => tell(history, verdict.violations)
     }
   }
@@ -92,7 +94,9 @@ const work: Scenario<JobsPlan.Plan> = {
       verdict: JobsOracle.judge(history),
       events: new Map([...named("request", kinds), ...named("write", writes)]),
       kinds,
-      virtualMillis: (history.endedAt ?? history.startedAt) - history.startedAt,
+      runMillis: Num.sumAll(
+        history.provider.runs.map(({ createdAt, job }) => taken(createdAt, job.truth.duration, history.endedAt))
+      ),
       story: () => tellJobs(history)
     }
   }
@@ -104,6 +108,10 @@ export const scenarios = { follow, work }
 const named = (event: string, kinds: ReadonlyArray<string>): ReadonlyMap<string, string> =>
   new Map(kinds.map((kind, number) => [`${event} ${number}`, kind]))
 
+/** How long a run takes on the virtual clock, until its end or that of its program. */
+const taken = (createdAt: number, duration: number, endedAt = createdAt): number =>
+  Math.max(0, Math.min(duration, endedAt - createdAt))
+
 /** The results of one seed. */
 type SeedReport = Omit<Report, "seeds" | "untested">
 
@@ -111,13 +119,15 @@ type SeedReport = Omit<Report, "seeds" | "untested">
 export const runSeed = async (seed: number): Promise<SeedReport> => {
   const report = emptyReport()
   for (const scenario of ["follow", "work"] as const) {
-    const { kinds, story, verdict, virtualMillis } = await (scenario === "follow"
+    const { kinds, runMillis, story, verdict } = await (scenario === "follow"
       ? follow.run(follow.make(seed))
-      : work.run(work.make(seed)))
+      : work.run(work.make(seed))).catch((cause: unknown) => {
+        throw new Error(`seed ${seed} cannot be run`, { cause })
+      })
     const { violations } = verdict
     add(report, {
       requests: kinds.length,
-      virtualMillis,
+      runMillis,
       outcomes: countsOf(verdict.outcomes),
       faults: countsOf(kinds),
       checks: verdict.checks,
@@ -129,7 +139,7 @@ export const runSeed = async (seed: number): Promise<SeedReport> => {
 
 const emptyReport = () => ({
   requests: 0,
-  virtualMillis: 0,
+  runMillis: 0,
   outcomes: {} as Record<string, number>,
   faults: {} as Record<string, number>,
   checks: {} as Record<string, number>,
@@ -138,7 +148,7 @@ const emptyReport = () => ({
 
 const add = (total: ReturnType<typeof emptyReport>, report: SeedReport): void => {
   total.requests += report.requests
-  total.virtualMillis += report.virtualMillis
+  total.runMillis += report.runMillis
   for (const name of ["outcomes", "faults", "checks"] as const) {
     for (const [key, count] of Object.entries(report[name])) total[name][key] = (total[name][key] ?? 0) + count
   }
@@ -152,19 +162,20 @@ const countsOf = (keys: ReadonlyArray<string>): Readonly<Record<string, number>>
 }
 
 /**
- * Runs seeds, each in both scenarios, and stops after `maxFailures` failures. The report is the same for any number of processes.
- * Without `processes` everything runs in this one.
+ * Runs seeds, each in both scenarios, and stops after `maxFailures` failures. The report is the same for any number of workers.
+ *
+ * @param options.workers - The number of processes. For one, which is the default, it is this process.
  */
-export const simulate = async (options: {
+export const simulate = async ({ workers = 1, ...options }: {
   readonly from: number
   readonly seeds: number
   readonly maxFailures: number
-  readonly processes?: number
+  readonly workers?: number
   readonly onSeed?: (done: number) => void
 }): Promise<Report> => {
   const total = emptyReport()
   let seeds = 0
-  const reports = options.processes === undefined ? inThisProcess(options) : inProcesses(options, options.processes)
+  const reports = workers > 1 ? inWorkers(options, workers) : inThisProcess(options)
   for await (const report of reports) {
     add(total, report)
     seeds++
@@ -184,32 +195,16 @@ const inThisProcess = async function*({ from, seeds }: Seeds) {
   for (let seed = from; seed < from + seeds; seed++) yield await runSeed(seed)
 }
 
-/** How many seeds a process runs at a time. */
-const block = 20
+/** How many seeds a worker runs for one message. */
+const block = 10
 
-/** Shares blocks of seeds between processes, and returns the reports in the order of the seeds. */
-const inProcesses = async function*({ from, seeds }: Seeds, processes: number): AsyncGenerator<SeedReport> {
-  const pool = Array.from(
-    { length: processes },
-    () => fork(new URL("worker.ts", import.meta.url), { serialization: "advanced" })
-  )
-  try {
-    // An iterator fails with the error of its process, and ends with its process
-    const answers = pool.map((worker) => on(worker, "message", { close: ["exit"] }))
-    const blocks = Array.from({ length: Math.ceil(seeds / block) }, (_, index) => index)
-    for (const index of blocks) {
-      const first = from + index * block
-      pool[index % processes]!.send({ from: first, seeds: Math.min(block, from + seeds - first) } satisfies Seeds)
-    }
-    for (const index of blocks) {
-      const { done, value } = await answers[index % processes]!.next()
-      if (done === true) throw new Error("a process of the simulation ended before its seeds")
-      const [reports] = value as [ReadonlyArray<SeedReport>]
-      yield* reports
-    }
-  } finally {
-    for (const worker of pool) worker.kill()
-  }
+const inWorkers = async function*({ from, seeds }: Seeds, workers: number) {
+  const blocks = Array.from({ length: Math.ceil(seeds / block) }, (_, index): Seeds => {
+    const first = index * block
+    return { from: from + first, seeds: Math.min(block, seeds - first) }
+  })
+  const answers = answersOf<ReadonlyArray<SeedReport>>(new URL("worker.ts", import.meta.url), blocks, workers)
+  for await (const reports of answers) yield* reports
 }
 
 /** The history of a failed seed, and the command to replay it. */
@@ -362,8 +357,9 @@ const table = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts).toSorted(([, a], [, b]) => b - a)
     .map(([key, count]) => `  ${String(count).padStart(9)}  ${key}`).join("\n")
 
-const say = (report: Report, tests: ReadonlyArray<string>, wallMillis: number, processes: number): string =>
-  [
+const say = (report: Report, tests: ReadonlyArray<string>, wallMillis: number, workers: number): string => {
+  const hours = Duration.toHours(report.runMillis)
+  return [
     "outcomes",
     table(report.outcomes),
     "what the provider did",
@@ -375,13 +371,15 @@ const say = (report: Report, tests: ReadonlyArray<string>, wallMillis: number, p
     "",
     ...report.failures.map((failure, index) => [explain(failure), ...tests.slice(index, index + 1), ""].join("\n\n")),
     ...report.untested.map((promise) => `promise ${promise} was never tested`),
-    `${report.seeds} seeds, ${report.requests} requests, ${
-      Math.round(Duration.toHours(report.virtualMillis))
-    } virtual hours in ${(wallMillis / 1000).toFixed(1)} s (${(wallMillis / report.seeds).toFixed(1)} ms per seed, ${
-      Math.round(Duration.toHours(report.virtualMillis) / (wallMillis / 60_000))
-    } virtual hours per minute on ${processes} ${processes === 1 ? "core" : "cores"})`,
+    `${report.seeds} seeds, ${report.requests} requests, ${hours.toFixed(1)} virtual run-hours in ${
+      (wallMillis / 1000).toFixed(1)
+    } s (${(wallMillis / report.seeds).toFixed(1)} ms per seed)`,
+    `${Math.round(hours / (wallMillis / 60_000))} virtual run-hours per minute on ${workers} ${
+      workers === 1 ? "core" : "cores"
+    }`,
     `${report.seeds - report.failures.length} passed, ${report.failures.length} failed`
   ].join("\n")
+}
 
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
@@ -394,7 +392,7 @@ const main = async (): Promise<void> => {
       kinds: { type: "boolean", default: false },
       only: { type: "string" },
       sample: { type: "string" },
-      processes: { type: "string" },
+      workers: { type: "string" },
       "no-shrink": { type: "boolean", default: false }
     }
   })
@@ -408,20 +406,21 @@ const main = async (): Promise<void> => {
     return
   }
   const seeds = values.seed === undefined ? Number(values.seeds ?? 1000) : 1
-  const processes = Math.min(Number(values.processes ?? availableParallelism()), Math.ceil(seeds / block))
+  // More workers than blocks of seeds would be idle
+  const workers = Math.max(1, Math.min(Number(values.workers ?? availableParallelism()), Math.ceil(seeds / block)))
   const started = performance.now()
   const report = await simulate({
     from: Number(values.seed ?? values.from),
     seeds,
     maxFailures: Number(values["max-failures"]),
-    processes,
+    workers,
     // Prints the progress of a long run
     onSeed: (done) => done % 100 === 0 && console.log(`${done} seeds`)
   })
   const millis = performance.now() - started
   const tests: Array<string> = []
   if (!values["no-shrink"]) { for (const failure of report.failures) tests.push(await testOf(failure)) }
-  console.log(say(report, tests, millis, processes))
+  console.log(say(report, tests, millis, workers))
   const isShort = report.seeds < 100
   process.exitCode = report.failures.length > 0 || !isShort && report.untested.length > 0 ? 1 : 0
 }

@@ -24,9 +24,9 @@ describe("the seeded simulation", () => {
     assert.deepStrictEqual(once, twice)
   })
 
-  it("has the same report in several processes", { timeout: 300_000 }, async () => {
+  it("has the same report with two workers as with one", { timeout: 300_000 }, async () => {
     const seeds = { from: 100, seeds: size(20, 50), maxFailures: 1 }
-    assert.deepStrictEqual(await Simulate.simulate({ ...seeds, processes: 2 }), await Simulate.simulate(seeds))
+    assert.deepStrictEqual(await Simulate.simulate({ ...seeds, workers: 2 }), await Simulate.simulate(seeds))
   })
 })
 
