@@ -22,7 +22,7 @@ const ended = Effect.gen(function*() {
 
 const outside = directory()
 
-describe("canvas-runs graph", () => {
+describe("canvas-runs graph", { concurrent: true }, () => {
   it.live("draws the blocks of a run: as rows, as Mermaid, as SVG, and into a file", () =>
     Effect.gen(function*() {
       const env = yield* ended
@@ -59,7 +59,7 @@ describe("canvas-runs graph", () => {
     }).pipe(Effect.provide(slow)))
 })
 
-describe("canvas-runs report", () => {
+describe("canvas-runs report", { concurrent: true }, () => {
   it.live("writes a page about a run of Spine, with links to its files", () =>
     Effect.gen(function*() {
       const env = yield* ended
@@ -114,7 +114,7 @@ describe("canvas-runs report", () => {
     }).pipe(Effect.provide(server)))
 })
 
-describe("a picture that cannot be made", () => {
+describe("a picture that cannot be made", { concurrent: true }, () => {
   const spine = { SPINE_API_KEY: "sk_spine_test", SPINE_BASE_URL: "http://127.0.0.1:1" }
   const cases: ReadonlyArray<
     readonly [

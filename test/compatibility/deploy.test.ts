@@ -151,7 +151,7 @@ describe("one after the other on SQLite", () => {
         return { version, prompts: yield* prompts, states: (yield* states).toSorted() }
       }).pipe(Effect.provide(version(handler)))
     }).pipe(
-      Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: "20 minutes" }) } }))
+      Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: "2 minutes" }) } }))
     )
 
   it.effect("a step that is added at the end runs in the executions that the old version has begun", () =>

@@ -16,8 +16,9 @@ const representatives = new Set(
   )
 )
 
-/** The faults that are tried with all operations. */
-const common = new Set(["reset after the request: accepted, the answer lost", "silence", "401", "HTML with 200"])
+/** The fault that is tried with all operations, and the faults of which each operation has one. */
+const common = "reset after the request: accepted, the answer lost"
+const others = ["silence", "401", "HTML with 200"]
 
 /** Kinds of operation that both providers have. */
 const shared = new Set(
@@ -29,7 +30,8 @@ const isTurn = ({ kind, provider }: Operation, fault: Fault) =>
   isFull || !shared.has(kind) || ["spine", "tela"][(faults.indexOf(fault) + kinds.indexOf(kind)) % 2] === provider
 
 const isShort = (operation: Operation, fault: Fault) =>
-  representatives.has(operation) && isTurn(operation, fault) || common.has(fault.name)
+  representatives.has(operation) && isTurn(operation, fault) || common === fault.name ||
+  (isFull ? others.includes(fault.name) : others[operations.indexOf(operation) % others.length] === fault.name)
 
 /** One cell for each fault, with another kind of operation each time. */
 const socketCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {

@@ -92,7 +92,7 @@ describe("DurableRun on one runner of the cluster, with SQLite", () => {
         assert.deepStrictEqual(yield* end({ topic: "tides" }), Exit.succeed("completed"))
         assert.strictEqual(yield* requestsOf("POST"), 1)
       }).pipe(Effect.provide(processOn(client)))
-    }).pipe(Effect.provide(emulator("20 minutes"))))
+    }).pipe(Effect.provide(emulator("4 minutes"))))
 
   it.effect("keeps the deadline over a restart, and still polls a run whose deadline passed before it", () =>
     Effect.gen(function*() {
