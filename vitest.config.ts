@@ -28,18 +28,27 @@ const temporary = (): Record<string, string> => {
 const longest = [
   "test/examples/examples.test.ts",
   "test/contract/rude.test.ts",
-  "test/cli/failures.test.ts",
   "test/docs/docs.test.ts",
-  "test/cli/processes.test.ts",
+  "test/cli/failures.test.ts",
+  "test/compatibility/deploy.test.ts",
   "test/faults/faults.test.ts",
+  "test/cli/processes.test.ts",
+  "test/packaging/exports.test.ts",
   "test/manyRuns/busy.test.ts",
-  "test/crash/mcp.test.ts",
+  "test/manyRuns/redis.test.ts",
+  "test/workflow/Waits.test.ts",
   "test/spine/socket.test.ts",
   "test/runtimes/runtimes.test.ts",
+  "test/picture/browser.test.ts",
+  "test/manyRuns/sockets.test.ts",
   "test/cli/run.test.ts",
+  "test/cli/guide.test.ts",
+  "test/crash/mcp.test.ts",
   "test/crash/crash.test.ts",
   "test/crash/batches.test.ts",
-  "test/packaging/exports.test.ts"
+  "test/crash/budgets.test.ts",
+  "test/cluster/wakeUps.test.ts",
+  "test/runStore/processes.test.ts"
 ]
 
 /** Starts the longest files first, so that none of them is the last to run, beside idle cores. */

@@ -4,6 +4,7 @@ import { RunError, RunRef } from "canvas-runs"
 import * as Random from "../support/random.ts"
 import { answered, anyJson, check, mutate, tryingOnce } from "./support.ts"
 import { answering } from "../support/http.ts"
+import { size } from "../support/size.ts"
 
 const ref = RunRef.make({
   provider: "spine",
@@ -29,7 +30,7 @@ describe("refs from other programs", () => {
   it.effect("any text parses to a ref, or fails with a typed error", () =>
     Effect.gen(function*() {
       let read = 0
-      for (let seed = 1; seed <= 1000; seed++) {
+      for (let seed = 1; seed <= size(300, 1000); seed++) {
         const draw = Random.make(seed)
         const text = draw.chance(0.2)
           ? JSON.stringify(anyJson(draw))

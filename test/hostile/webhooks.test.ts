@@ -5,6 +5,7 @@ import { vi } from "vitest"
 import { Spine, Tela, Webhooks } from "canvas-runs"
 import * as Random from "../support/random.ts"
 import { anyJson, mutate } from "./support.ts"
+import { size } from "../support/size.ts"
 
 vi.mock("../../src/internal/webhooks/hmac.ts", () => import("../support/syncHmac.ts"))
 
@@ -105,7 +106,7 @@ describe("any request to the routes of webhooks", () => {
     Effect.gen(function*() {
       const { delivered, eventCount, post } = yield* setup
       const tela = yield* Tela.webhookHeaders(telaSecret)
-      for (let seed = 1; seed <= 400; seed++) {
+      for (let seed = 1; seed <= size(100, 400); seed++) {
         const draw = Random.make(seed)
         const body = anyBody(draw, event)
         const signed = yield* Spine.signWebhook("something else", secret)
@@ -127,7 +128,7 @@ describe("any request to the routes of webhooks", () => {
       const { delivered, eventCount, post } = yield* setup
       const headers = yield* Tela.webhookHeaders(telaSecret)
       const taken = { spine: 0, tela: 0 }
-      for (let seed = 1; seed <= 600; seed++) {
+      for (let seed = 1; seed <= size(200, 600); seed++) {
         const draw = Random.make(seed)
         for (const [provider, valid] of [["spine", event], ["tela", run]] as const) {
           const body = anyBody(draw, valid)

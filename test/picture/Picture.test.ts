@@ -8,8 +8,9 @@ import { palettes } from "../../src/picture/internal/svg.ts"
 import { width } from "../../src/picture/internal/text.ts"
 import * as Random from "../support/random.ts"
 import * as Canvases from "./canvases.ts"
+import { size } from "../support/size.ts"
 
-const seeds = Canvases.range(40)
+const seeds = Canvases.range(size(20, 40))
 
 /** The pictures of a canvas, each as lines. */
 const pictures = (canvas: Spine.Canvas, history?: History.History) => ({
