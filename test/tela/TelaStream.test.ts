@@ -370,6 +370,25 @@ for (const [body, live] of [["of a fetch", onFetch], ["of another HTTP client", 
 }
 
 describe("a streamed execution", () => {
+  it.effect("hands over a long piece of the body in several arrays, with each event once", () =>
+    Effect.gen(function*() {
+      const words = Array.from({ length: 5000 }, (_, index) => ` gezeiten–${index}`)
+      const events = words.map((content) => `data: {"choices":[{"delta":{"content":"${content}"}}]}\n\n`)
+      const { client: http } = answering(() => new Response(`${events.join("")}data: [DONE]\n\n`))
+      const arrays: Array<ReadonlyArray<Tela.StreamPart<unknown>>> = []
+      yield* Effect.provide(
+        Effect.flatMap(Tela.TelaClient, (tela) =>
+          Stream.runForEachArray(
+            tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}),
+            (parts) => Effect.sync(() => arrays.push(parts))
+          )),
+        Layer.provide(client, Layer.succeed(HttpClient.HttpClient, http))
+      )
+      assert.deepStrictEqual(deltas(arrays.flat()), words)
+      assert.isAbove(arrays.length, 3)
+      assert.isTrue(arrays.every((parts) => parts.length < 2000), "no array has the events of the whole piece")
+    }))
+
   it.effect("is interrupted by a body that dies, with the defect as its cause", () =>
     Effect.gen(function*() {
       const bug = new Error("a bug of the HTTP client")

@@ -206,6 +206,12 @@ const forEachPiece = <A>(
     return Effect.sync(cancel)
   })
 
+/**
+ * The most bytes that are handed over at once; a longer piece is cut. What is made of one piece is alive at once: the 100,000
+ * events of a piece of 10 MiB filled the young generation, and took 1.8 times as long per event as 10,000.
+ */
+const longestPiece = 65_536
+
 /** Receives the pieces of a body. */
 interface Sink {
   readonly onPiece: (piece: Uint8Array) => void
@@ -227,17 +233,26 @@ export const openWeb = (
   let reader: ReadableStreamDefaultReader<unknown> | undefined
   let isReading = false
   let count = 0
+  /** The part of the last piece that has not been handed over. */
+  let rest: Uint8Array | undefined
   const onRead = ({ done, value }: ReadableStreamReadResult<unknown>): void => {
     isReading = false
     if (done) return onEnd()
-    Result.match(Result.try(() => toBytes(value)), { onFailure, onSuccess: onPiece })
+    Result.match(Result.try(() => toBytes(value)), {
+      onFailure,
+      onSuccess: (piece) => {
+        rest = piece.length > longestPiece ? piece.subarray(longestPiece) : undefined
+        onPiece(rest === undefined ? piece : piece.subarray(0, longestPiece))
+      }
+    })
   }
   // An odd body throws
   const read = () =>
     Result.match(
       Result.try(() => {
         reader ??= body.getReader()
-        void reader.read().then(onRead, onFailure).catch(onDefect)
+        const piece = rest === undefined ? reader.read() : Promise.resolve({ done: false as const, value: rest })
+        void piece.then(onRead, onFailure).catch(onDefect)
       }),
       { onFailure, onSuccess: constVoid }
     )
