@@ -435,8 +435,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a piece of an answer that is not bytes is a failure",
     mutant: {
       file: "src/internal/http/body.ts",
-      find: "Result.match(Result.try(() => toBytes(value)), { onFailure,",
-      replace: "Result.match(Result.succeed(value as Uint8Array), { onFailure,"
+      find: "Result.match(Result.try(() => toBytes(value)), {",
+      replace: "Result.match(Result.succeed(value as Uint8Array), {"
     },
     inputs: Object.fromEntries(
       [null, {}, 5].flatMap((piece) => [
