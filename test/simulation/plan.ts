@@ -330,11 +330,15 @@ const drawProgram = (
   return { _tag: "Shared", waiters, cancelAt }
 }
 
+const waits: Program = { _tag: "Single", mode: "wait", onCreated: undefined, consumer: eager }
+
 /** The plans that are one step simpler: with fewer faults, or with a plainer program, client, run or network. */
 export const simpler = function*(plan: Plan): Generator<Plan> {
-  const { client, network, policy, program, truth } = plan
+  const { client, network, policy, program, resume, truth } = plan
   for (const faults of without(plan.faults ?? [])) yield { ...plan, faults }
   yield* changed(plan, [{ resume: undefined }, { interruptAt: undefined }, { isTraced: false }])
+  if (resume !== undefined) yield* changed(plan, [{ resume: { gap: 0, policy, network } }])
+  if (plan.api === "spine" && program._tag === "Shared") yield { ...plan, program: waits }
   for (const program_ of simplerPrograms(program)) yield { ...plan, program: program_ }
   for (
     const client_ of changed(client, [

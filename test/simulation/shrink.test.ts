@@ -3,9 +3,10 @@ import { Effect } from "effect"
 import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Random from "../support/random.ts"
-import { isFull } from "../support/size.ts"
+import { isFull, size } from "../support/size.ts"
 import * as JobsScenario from "./jobs/scenario.ts"
-import { copyRepository, execute } from "./mutants.ts"
+import type { Faults } from "./plan.ts"
+import { copyRepository, execute, mutants } from "./mutants.ts"
 import * as Scenario from "./scenario.ts"
 import { shrink, without } from "./shrink.ts"
 import * as Simulate from "./simulate.ts"
@@ -100,6 +101,22 @@ describe("a plan that is shrunk", () => {
     assert.strictEqual(countOf(exchanges.map(({ play }) => play), "reset"), 2)
   })
 
+  it("keeps all promises if the library does, whichever simpler plans are chosen", async () => {
+    const walk = async <P extends { readonly faults: Faults }>(scenario: Simulate.Kind<P>, seed: number) => {
+      const draw = Random.make(seed)
+      const { events } = await scenario.run(scenario.make(seed))
+      let plan: P = { ...scenario.make(seed), faults: [...events.keys()] }
+      for (let step = 0; step < 12; step++) {
+        plan = draw.pick([...scenario.simpler(plan), plan])
+        assert.deepStrictEqual((await scenario.run(plan)).verdict.violations, [], Simulate.literal(plan))
+      }
+    }
+    for (let seed = 0; seed < size(4, 100); seed++) {
+      await walk(Simulate.scenarios.follow, seed)
+      await walk(Simulate.scenarios.work, seed)
+    }
+  })
+
   it("is written with values that JSON does not have", () => {
     const data = { a: undefined, b: Infinity, c: -0, d: NaN, e: ["'\"\\\n`${", "__proto__"], f: { "odd key": null } }
     assert.deepStrictEqual(evaluate(`(${Simulate.literal(data)})`), data)
@@ -107,37 +124,66 @@ describe("a plan that is shrunk", () => {
 })
 
 describe.runIf(isFull)("a mistake in a copy of the library", () => {
-  it(
-    "is printed as a test with the fewest faults, which fails with the mistake and passes without it",
-    { timeout: 600_000 },
-    async () => {
-      const copy = await copyRepository()
-      try {
-        const file = join(copy, "src/Polling.ts")
-        const source = await readFile(file, "utf8")
-        await writeFile(file, source.replace("errorBudget = 5", "errorBudget = 6"))
-        const { output } = await execute(copy, [
-          "--conditions=canvas-runs:source",
-          "test/simulation/simulate.ts",
-          "--seeds",
-          "400",
-          "--max-failures",
-          "1"
-        ])
-        const [, printed] = /^(\/\/ Save it as .*?^\}\))$/ms.exec(output)!
-        // The error after the budget is the one that should have ended the wait
-        assert.lengthOf(printed!.match(/^\/\/ request \d+: /gm)!, 6)
-        await writeFile(join(copy, "test/simulation/printed.test.ts"), printed!)
-        const test = () =>
-          execute(copy, ["node_modules/vitest/vitest.mjs", "run", "--retry=0", "test/simulation/printed.test.ts"])
-        const failing = await test()
-        assert.strictEqual(failing.status, 1)
-        assert.include(failing.output, "a wait had to end at")
-        await writeFile(file, source)
-        assert.strictEqual((await test()).status, 0)
-      } finally {
-        await rm(copy, { recursive: true, force: true })
-      }
+  const mistakes = [
+    {
+      scenario: "a run and its followers",
+      breaks: "the default error budget is wrong",
+      // The budget of 5 lets 5 polls fail, and the mistake a sixth
+      faults: 6,
+      message: "a wait had to end at"
+    },
+    {
+      scenario: "jobs of a service",
+      breaks: "jobs: any failure frees the key",
+      // The response to a create is lost
+      faults: 1,
+      message: "and 1 runs exist"
     }
-  )
+  ]
+  for (const { breaks, faults, message, scenario } of mistakes) {
+    it(
+      `is printed as a test with the fewest faults, which fails with the mistake and passes without it: ${scenario}`,
+      { timeout: 600_000 },
+      async () => {
+        const copy = await copyRepository()
+        try {
+          const mutant = mutants.find((mutant) => mutant.breaks === breaks)!
+          const file = join(copy, mutant.file)
+          const source = await readFile(file, "utf8")
+          await writeFile(file, source.replace(mutant.find, mutant.replace))
+          const simulation = ["--conditions=canvas-runs:source", "test/simulation/simulate.ts"]
+          const { output } = await execute(copy, [...simulation, "--seeds", "400", "--max-failures", "1"])
+          const printed = testIn(output)
+          assert.lengthOf(printed.match(/^\/\/ (request|write) \d+: /gm)!, faults)
+          const [, seed] = /^replay: npm run simulate -- --seed (\d+)$/m.exec(output)!
+          const replayed = await execute(copy, [...simulation, "--seed", seed!])
+          assert.strictEqual(testIn(replayed.output), printed)
+          const unshrunk = await execute(copy, [...simulation, "--seed", seed!, "--no-shrink"])
+          assert.include(unshrunk.output, `seed ${seed} breaks:`)
+          assert.notInclude(unshrunk.output, "plan: Plan")
+
+          const path = "test/simulation/printed.test.ts"
+          await writeFile(join(copy, path), printed)
+          await writeFile(
+            join(copy, "tsconfig.printed.json"),
+            // A mistake may leave something unused
+            JSON.stringify({ extends: "./tsconfig.json", include: [path], compilerOptions: { noUnusedLocals: false } })
+          )
+          const types = await execute(copy, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.printed.json"])
+          assert.strictEqual(types.status, 0, types.output)
+          const test = () => execute(copy, ["node_modules/vitest/vitest.mjs", "run", "--retry=0", path])
+          const failing = await test()
+          assert.strictEqual(failing.status, 1)
+          assert.include(failing.output, message)
+          await writeFile(file, source)
+          assert.strictEqual((await test()).status, 0)
+        } finally {
+          await rm(copy, { recursive: true, force: true })
+        }
+      }
+    )
+  }
 })
+
+/** The test in the output of the simulation. */
+const testIn = (output: string): string => /^\/\/ Save it as .*?^\}\)$/ms.exec(output)![0]

@@ -43,7 +43,7 @@ export interface Failure {
 }
 
 /** The judged history of a plan. */
-interface Case {
+export interface Case {
   readonly verdict: Oracle.Verdict
   /** What chance chose, by event. */
   readonly events: ReadonlyMap<string, string>
@@ -54,7 +54,7 @@ interface Case {
 }
 
 /** A kind of program that is drawn from a seed, run and judged. */
-interface Scenario<P extends { readonly faults: Plan.Faults }> {
+export interface Kind<P extends { readonly faults: Plan.Faults }> {
   /** The folder of its modules, with a slash at its end. */
   readonly folder: string
   readonly make: (seed: number) => P
@@ -62,7 +62,7 @@ interface Scenario<P extends { readonly faults: Plan.Faults }> {
   readonly run: (plan: P) => Promise<Case>
 }
 
-const follow: Scenario<Plan.Plan> = {
+const follow: Kind<Plan.Plan> = {
   folder: "",
   make: Plan.make,
   simpler: Plan.simpler,
@@ -82,7 +82,7 @@ const follow: Scenario<Plan.Plan> = {
   }
 }
 
-const work: Scenario<JobsPlan.Plan> = {
+const work: Kind<JobsPlan.Plan> = {
   folder: "jobs/",
   make: JobsPlan.make,
   simpler: JobsPlan.simpler,
@@ -230,7 +230,7 @@ const maxTries = 2000
 
 /** The smallest plan of a seed whose history has a property. */
 export const smallestPlan = async <P extends { readonly faults: Plan.Faults }>(
-  { make, run, simpler }: Scenario<P>,
+  { make, run, simpler }: Kind<P>,
   seed: number,
   has: (judged: Case) => boolean
 ): Promise<P> => {
@@ -244,7 +244,7 @@ export const smallestPlan = async <P extends { readonly faults: Plan.Faults }>(
 }
 
 const smallTest = async <P extends { readonly faults: Plan.Faults }>(
-  scenario: Scenario<P>,
+  scenario: Kind<P>,
   seed: number,
   promise: Oracle.PromiseName,
   breaks: (judged: Case) => boolean

@@ -204,14 +204,24 @@ export const simpler = function*(plan: Plan): Generator<Plan> {
     { rateLimit: undefined },
     { hasWebhooks: false, jobs: jobs.map((job) => ({ ...job, pushes: [] })) },
     { isTraced: false },
-    { store: lives.length === 1 ? undefined : store }
+    { store: lives.length === 1 ? undefined : store },
+    { store: store === undefined ? undefined : { ...store, faultRate: 0 } }
   ])
+  for (const [index, life] of lives.entries()) {
+    for (const plainer of changed(life, [{ end: undefined }, { gap: 0 }])) {
+      yield { ...plan, lives: lives.with(index, plainer) }
+    }
+  }
   for (const [index, job] of jobs.entries()) {
     for (const plainer of simplerJobs(job)) yield { ...plan, jobs: jobs.with(index, plainer) }
   }
-  for (const client_ of changed(client, [{ retry: { _tag: "None" } }, { retryCreates: false }])) {
-    yield { ...plan, client: client_ }
-  }
+  for (
+    const client_ of changed(client, [
+      { retry: { _tag: "None" } },
+      { retryCreates: false },
+      { requestTimeout: 60_000.03125 }
+    ])
+  ) yield { ...plan, client: client_ }
   for (const wait_ of changed(wait, [{ timeout: 3_600_000 }, { errorBudget: 0 }])) yield { ...plan, wait: wait_ }
   for (
     const network_ of changed(network, [
