@@ -46,9 +46,13 @@ const targets = ids(runs)
 const before = await heap()
 const pollsBefore = await polls(transport, baseUrl)
 const handles = await start(targets, spread, unexpected)
-await sleep(500)
-const firstPolls = await polls(transport, baseUrl) - pollsBefore
-if (firstPolls < runs) throw new Error(`${firstPolls} polls for ${runs} runs: the machine is too slow to measure`)
+// A busy machine takes longer than the half second of an idle one
+let firstPolls = 0
+for (let tries = 0; firstPolls < runs; tries++) {
+  if (tries === 60) throw new Error(`${firstPolls} polls for ${runs} runs: the machine is too slow to measure`)
+  await sleep(500)
+  firstPolls = await polls(transport, baseUrl) - pollsBefore
+}
 const heapPerRun = (await heap() - before) / runs
 
 let cpuPerPoll = 0
@@ -60,7 +64,8 @@ if (seconds > 0) {
   await sleep(seconds * 1000)
   made = await polls(transport, baseUrl) - from
   cpuPerPoll = (cpuMicros() - cpuBefore) / made
-  if (made < 0.8 * runs * seconds * 1000 / interval) throw new Error(`${made} polls in ${seconds} s are too few`)
+  // With fewer, a process without a pause would be measured
+  if (made < 0.5 * runs * seconds * 1000 / interval) throw new Error(`${made} polls in ${seconds} s are too few`)
 }
 process.send!({ heapPerRun, cpuPerPoll, polls: made } satisfies Measured)
 // The functions that cancel the waits are part of their cost
