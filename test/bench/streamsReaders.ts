@@ -141,6 +141,10 @@ export const byHand: Reader = async (body) => {
   }
 }
 
+export const readers = { byArray, byPart, openai, eventsourceParser, telaSdk, byHand }
+
+export type ReaderName = keyof typeof readers
+
 /** The theoretical limit: the payloads as strings, each parsed. */
 export const parseOnly = (payloads: ReadonlyArray<string>): Read => {
   let events = 0
