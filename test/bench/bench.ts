@@ -13,7 +13,7 @@
  *     npm run bench -- --draw             writes all of these again from results.json, and measures nothing
  *     npm run bench -- --misses           prints the missed targets of results.json, and measures nothing
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { cpus, totalmem } from "node:os"
 import { parseArgs } from "node:util"
 import { benchmarks } from "./benchmarks.ts"
@@ -65,7 +65,8 @@ const readSaved = (): ReadonlyArray<Section> => existsSync(saved) ? decode(readF
 const draw = (sections: ReadonlyArray<Section>): void => {
   writeFileSync(new URL("results.md", import.meta.url), markdown(sections))
   const directory = new URL("../../docs/charts/", import.meta.url)
-  mkdirSync(directory, { recursive: true })
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory)
   for (const [name, svg] of Object.entries(charts(sections))) writeFileSync(new URL(name, directory), svg)
   const guide = new URL("../costs.md", directory)
   writeFileSync(guide, withTable(readFileSync(guide, "utf8"), sections))

@@ -1,5 +1,5 @@
-/** The table of figures in the costs guide. It is written from the saved results, so that the guide says what was measured. */
-import { digits } from "./report.ts"
+/** The table of figures in the costs guide, with the spread of the first ratio. It is written from the saved results, so that the guide says what was measured. */
+import { digits, spreadOf } from "./report.ts"
 import type { Section } from "./results.ts"
 
 interface Entry {
@@ -81,13 +81,14 @@ export const entries: ReadonlyArray<Entry> = [
 const table = (sections: ReadonlyArray<Section>): string => {
   const rows = new Map(sections.flatMap(({ rows }) => rows.map((row) => [row.measure, row] as const)))
   return [
-    "| what | cost | compared with |",
-    "| --- | --- | --- |",
+    "| what | cost | compared with | spread |",
+    "| --- | --- | --- | --- |",
     ...entries.flatMap(({ measure, peers = [], what }) => {
       const row = rows.get(measure)
       if (row === undefined) return []
       const compared = peers.map((peer) => `${digits(row.peers[peer]?.ratio.value ?? NaN)}× ${peer}`)
-      return [`| ${what} | ${digits(row.ours.value)} ${row.unit} | ${compared.join(", ")} |`]
+      const judged = row.peers[peers[0] ?? ""]?.ratio ?? row.ours
+      return [`| ${what} | ${digits(row.ours.value)} ${row.unit} | ${compared.join(", ")} | ${spreadOf(row, judged)} |`]
     })
   ].join("\n")
 }

@@ -4,7 +4,7 @@ import { type Figure, judge, judgeAll, type Row, type Section, spread, type Verd
 export const digits = (value: number): string =>
   !Number.isFinite(value) ? String(value) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3)
 
-const spreadOf = (row: Row, figure: Figure): string => {
+export const spreadOf = (row: Row, figure: Figure): string => {
   if (row.isExact === true) return "exact"
   const percent = spread(figure)
   return percent === undefined ? "one run" : `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`
