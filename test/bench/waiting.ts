@@ -1,7 +1,17 @@
 /** The cost of a wait: its heap, the CPU time of its polls, and its detection latency. */
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { type Benchmark, inChild, interleave, type Options, type Result, type Sample, sample } from "./measure.ts"
+import {
+  type Benchmark,
+  inChild,
+  interleave,
+  type Options,
+  ratio,
+  type Result,
+  type Sample,
+  sample,
+  type Target
+} from "./measure.ts"
 import type { Measured, Task } from "./waiting/child.ts"
 import type { Contender, Transport } from "./waiting/contenders.ts"
 import type { DetectionLatency, LatencyTask } from "./waiting/detectionLatency.ts"
@@ -87,22 +97,44 @@ const cpu = (runs: number, { progress, quick, run }: Options): Promise<ReadonlyA
     const measured = await interleave(1, {
       loop: measure("promise loop", "fetch"),
       undiciLoop: measure("promise loop", "undici"),
+      effect: measure("Effect loop", "fetch"),
+      effectUndici: measure("Effect loop", "undici"),
       wait: measure("wait", "fetch"),
       undici: measure("wait", "undici"),
       together: measure("completions", "undici")
     }, run)
-    const peers = { "promise loop on fetch": measured.loop, "promise loop on undici": measured.undiciLoop }
-    const row = (name: string, ours: Sample, atMost?: number): Result => ({
+    const peers = {
+      "promise loop on fetch": measured.loop,
+      "promise loop on undici": measured.undiciLoop,
+      "loop of Effect's HttpClient on fetch": measured.effect,
+      "loop of Effect's HttpClient on undici": measured.effectUndici
+    }
+    const floor = (effect: Sample, loop: Sample) =>
+      `A bare loop of Effect's HttpClient, without a timeout, retries and a Schema, takes ${
+        ratio(effect, loop).toFixed(2)
+      }.`
+    const row = (name: string, ours: Sample, targets: ReadonlyArray<Target> = []): Result => ({
       measure: `CPU per poll over loopback, ${runs} waiting, ${name}`,
       unit: "µs",
       ours,
       peers,
-      targets: atMost === undefined ? [] : [{ peer: "promise loop on fetch", atMost }],
+      targets,
       ...(runs === 10_000 ? { mark: { chart: "poll", bar: `canvas-runs, ${name}` } as const } : undefined)
     })
     return [
-      row("fetch layer", measured.wait, runs >= 10_000 ? 1.1 : 0.95),
-      row("undici layer", measured.undici, 0.6),
+      row("fetch layer", measured.wait, [{
+        peer: "promise loop on fetch",
+        atMost: runs >= 10_000 ? 1.1 : 0.95,
+        reason: floor(measured.effect, measured.loop)
+      }]),
+      row("undici layer", measured.undici, [
+        { peer: "promise loop on fetch", atMost: 0.6 },
+        {
+          peer: "promise loop on undici",
+          atMost: runs >= 10_000 ? 1.4 : 1,
+          reason: floor(measured.effectUndici, measured.undiciLoop)
+        }
+      ]),
       row("undici layer, awaited together", measured.together)
     ]
   })

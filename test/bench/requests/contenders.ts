@@ -4,12 +4,12 @@ import { createFalClient } from "@fal-ai/client"
 import { createTelaClient } from "@meistrari/tela-sdk-js"
 import { NodeHttp } from "canvas-runs/node"
 import * as Spine from "canvas-runs/spine"
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Layer, ManagedRuntime, Redacted, Schema } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import type { HttpClient } from "effect/http"
 import OpenAI from "openai"
 import Replicate from "replicate"
 import { Agent, request } from "undici"
+import { getJson, layerFetch, layerUndici } from "../effectClient.ts"
 import { answer, runId } from "../waiting/run.ts"
 
 /** Makes `requests` requests, `concurrency` of them at once. */
@@ -84,44 +84,25 @@ const spine = (to: To, transport: "fetch" | "undici"): Promise<Spine.SpineClient
   ManagedRuntime.make(
     Spine.layer({ apiKey: Redacted.make(apiKey), baseUrl: to.baseUrl }).pipe(
       Layer.provide(
-        transport === "undici" ? NodeHttp.layer() : layerFetch(to)
+        transport === "undici" ? NodeHttp.layer() : layerFetch(fetchOf(to))
       )
     )
   ).runPromise(Effect.service(Spine.SpineClient))
 
-/** Effect's own client, without a span for each request: the base of the library, without its additions. */
+/** Effect's own client: the base of the library, without its additions. */
 const effectClient = async (
   http: Layer.Layer<HttpClient.HttpClient>,
   to: To,
-  read: (json: unknown) => Effect.Effect<Told, unknown>
+  read: (data: unknown) => Effect.Effect<Told, unknown>
 ): Promise<Requests> => {
-  const client = await ManagedRuntime.make(http).runPromise(Effect.service(HttpClient.HttpClient))
-  const request = HttpClientRequest.get(`${to.baseUrl}/v1/run/${id}`, { headers })
-  return effects(() =>
-    client.execute(request).pipe(
-      Effect.flatMap(({ json, status }) =>
-        status === 200 ? Effect.flatMap(json, read) : Effect.fail(new Error(`status ${status}`))
-      ),
-      Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
-    )
-  )
+  const get = await getJson(http, headers)
+  return effects(() => Effect.flatMap(get(`${to.baseUrl}/v1/run/${id}`), (json) => read(dataOf(json))))
 }
 
-const layerFetch = (to: To): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetchOf(to)))
+const takeData = (data: unknown): Effect.Effect<Told> => Effect.succeed(data as Told)
 
-/** undici, with as many connections as the other clients on undici. */
-const layerUndici = Layer.provide(
-  NodeHttpClient.layerUndiciNoDispatcher,
-  NodeHttpClient.layerDispatcherOptions({ keepAliveTimeout: 120_000, connections: 64 })
-)
-
-const takeData = (json: unknown): Effect.Effect<Told> => Effect.succeed(dataOf(json))
-
-/** Decodes the response, as a program does that does not trust its types. */
-const decodeData = (json: unknown): Effect.Effect<Told, Schema.SchemaError> => decodeRun(dataOf(json))
-
-const decodeRun = Schema.decodeUnknownEffect(Spine.Run)
+/** Decodes the response, as a program does that does not trust it. */
+const decodeData = Schema.decodeUnknownEffect(Spine.Run)
 
 /** The loop that a user writes by hand around `fetch`. */
 const byHand = (to: To) => {
@@ -185,8 +166,8 @@ const makers = {
     const { runs } = await spine(to, "fetch")
     return promises(() => Effect.runPromise(runs.retrieve(id)))
   },
-  "Effect's HttpClient on fetch": (to) => effectClient(layerFetch(to), to, takeData),
-  "Effect's HttpClient on fetch, Schema": (to) => effectClient(layerFetch(to), to, decodeData),
+  "Effect's HttpClient on fetch": (to) => effectClient(layerFetch(fetchOf(to)), to, takeData),
+  "Effect's HttpClient on fetch, Schema": (to) => effectClient(layerFetch(fetchOf(to)), to, decodeData),
   "Effect's HttpClient on undici": (to) => effectClient(layerUndici, to, takeData),
   "Effect's HttpClient on undici, Schema": (to) => effectClient(layerUndici, to, decodeData),
   "canvas-runs on undici": async (to) => {

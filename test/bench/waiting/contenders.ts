@@ -4,6 +4,7 @@ import * as Spine from "canvas-runs/spine"
 import { Cause, Effect, Exit, Layer, ManagedRuntime, Redacted, Result, Schedule, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { Agent, request } from "undici"
+import { getJson, layerFetch, layerUndici } from "../effectClient.ts"
 import { answer } from "./run.ts"
 
 export type Transport = "memory" | "fetch" | "undici"
@@ -124,7 +125,27 @@ const together =
     return new Promise((resolve) => setTimeout(() => resolve(fiber), spreadMillis))
   }
 
-export const contenders = ["promise loop", "wait", "wait, own schedule", "completions"] as const
+/** A loop of Effect's own client: what a program on Effect costs at least, without a timeout, retries or a schema. */
+const effectLoop = async (transport: Transport, baseUrl: string, interval: number): Promise<Wait> => {
+  const get = await getJson(transport === "undici" ? layerUndici : layerFetch(fetch), headers)
+  const wait = (id: string): Effect.Effect<string, unknown> =>
+    Effect.flatMap(get(`${baseUrl}/v1/run/${id}`), (json) => {
+      const { data } = json as { data: { status: string; result: { final_output: string } } }
+      return data.status === "completed"
+        ? Effect.succeed(data.result.final_output)
+        : Effect.andThen(Effect.sleep(interval), wait(id))
+    })
+  return (id, ended) => {
+    const fiber = Effect.runFork(wait(id))
+    fiber.addObserver((exit) => {
+      if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+      ended(exit.value)
+    })
+    return fiber
+  }
+}
+
+export const contenders = ["promise loop", "Effect loop", "wait", "wait, own schedule", "completions"] as const
 
 export type Contender = typeof contenders[number]
 
@@ -155,6 +176,7 @@ export const make = async (
   interval: number
 ): Promise<Start> => {
   if (contender === "promise loop") return oneByOne(promiseLoop(transport, baseUrl, interval))
+  if (contender === "Effect loop") return oneByOne(await effectLoop(transport, baseUrl, interval))
   const spine = await client(transport, baseUrl)
   const timeout = "1 day"
   switch (contender) {
