@@ -315,8 +315,9 @@ export const backoff = (options?: {
  *
  * The hazard rate `h` is the chance per second that a pending run ends now. Polling at the rate `n` costs `n` polls a second, and
  * sees an end after `1 / 2n` on average. At any exchange rate between latency and polls, the sum is least if `n` is in proportion
- * to `sqrt(h)`, so the best interval is in proportion to `1 / sqrt(h)`. The next poll is due when the expected rate adds up to
- * one poll. The hazard rate is estimated from these facts:
+ * to `sqrt(h)`, so the best interval is in proportion to `1 / sqrt(h)`. Where `h` changes, the
+ * next poll is due when waiting longer costs more latency, of the runs that have ended unseen, than it saves in polls later. Where progress
+ * is reported, it is due when the rate `n` adds up to one poll. The hazard rate is estimated from these facts:
  *
  * - Progress: the run ends with its last task. The time for each task is learnt from the tasks that are done. It starts from the
  *   estimate, which counts as much as five tasks. If progress stalls longer than its rate predicts, the

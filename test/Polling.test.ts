@@ -302,6 +302,13 @@ describe("adaptive", () => {
     assertRising([6, 12, 24].map((hours) => ask({ age: hours * 3600 }, { pastDurations })))
   })
 
+  it("waits for a sudden rise of the hazard, because polls on the way would see almost no end", () => {
+    const pastDurations = Array.from({ length: 30 }, (_, index) => Duration.seconds(600 + index / 15))
+    const first = ask({ age: 0 }, { pastDurations, targetLatency: "15 seconds" })
+    assert.isAbove(first, 540)
+    assert.isBelow(first, 660)
+  })
+
   it("polls less often for a longer target latency", () => {
     for (const known of [{}, { age: 300 }, { age: 900, estimate: 900 }, { age: 600, done: 9, of: 12 }]) {
       assertRising([0.5, 2.5, 10, 60].map((latency) => ask(known, { targetLatency: latency * 1000 })))

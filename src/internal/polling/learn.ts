@@ -19,9 +19,8 @@ const change = 0.04
 /** The estimate, or what is assumed without one, counts as much as this number of runs. */
 const priorRuns = 2
 
-/** The share of halting progress is that of this number of the latest runs, and the usual share counts as much as `priorHalts` runs. */
-const recentHalts = 20
-const priorHalts = 10
+/** The share of halting progress is that of this number of the latest runs. The usual share counts as much as all of them. */
+const recentHalts = 8
 
 /** Learns from the runs of a kind, the oldest first. */
 export const learn = (lessons: ReadonlyArray<Lesson>): Learnt | undefined => {
@@ -46,7 +45,7 @@ export const learn = (lessons: ReadonlyArray<Lesson>): Learnt | undefined => {
   return {
     model: about(spread(logs, weights.map((weight) => weight / share), width), 0),
     share,
-    halts: (usuallyHalts * priorHalts + halted) / (priorHalts + recent.length)
+    halts: (usuallyHalts * recentHalts + halted) / (recentHalts + recent.length)
   }
 }
 

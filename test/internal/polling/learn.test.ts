@@ -47,6 +47,11 @@ describe("learning from durations", () => {
     assert.isBelow(between(known, 12, 20), 0.02)
   })
 
+  it("runs that are alike are expected as closely, whatever else runs of the kind do", () => {
+    const known = lessons(...Array.from({ length: 30 }, (_, index) => index % 5 === 0 ? 0.1 : 14 + index / 15))
+    assert.isAbove(between(known, 12, 18), 0.6)
+  })
+
   it("a kind that changes is followed within a few runs, whichever way it changes", () => {
     for (const [before, after] of [[45, 5], [5, 45]] as const) {
       const shares = [1, 2, 3, 5, 10].map((count) =>
