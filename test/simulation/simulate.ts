@@ -357,7 +357,7 @@ const table = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts).toSorted(([, a], [, b]) => b - a)
     .map(([key, count]) => `  ${String(count).padStart(9)}  ${key}`).join("\n")
 
-const say = (report: Report, tests: ReadonlyArray<string>, wallMillis: number, workers: number): string => {
+const say = (report: Report, wallMillis: number, workers: number): string => {
   const hours = Duration.toHours(report.runMillis)
   return [
     "outcomes",
@@ -369,7 +369,6 @@ const say = (report: Report, tests: ReadonlyArray<string>, wallMillis: number, w
       `  ${String(report.checks[promise] ?? 0).padStart(9)}  ${promise}: ${words}`
     ),
     "",
-    ...report.failures.map((failure, index) => [explain(failure), ...tests.slice(index, index + 1), ""].join("\n\n")),
     ...report.untested.map((promise) => `promise ${promise} was never tested`),
     `${report.seeds} seeds, ${report.requests} requests, ${hours.toFixed(1)} virtual run-hours in ${
       (wallMillis / 1000).toFixed(1)
@@ -418,9 +417,11 @@ const main = async (): Promise<void> => {
     onSeed: (done) => done % 100 === 0 && console.log(`${done} seeds`)
   })
   const millis = performance.now() - started
-  const tests: Array<string> = []
-  if (!values["no-shrink"]) { for (const failure of report.failures) tests.push(await testOf(failure)) }
-  console.log(say(report, tests, millis, workers))
+  for (const failure of report.failures) {
+    console.log(`${explain(failure)}\n`)
+    if (!values["no-shrink"]) console.log(`${await testOf(failure)}\n`)
+  }
+  console.log(say(report, millis, workers))
   const isShort = report.seeds < 100
   process.exitCode = report.failures.length > 0 || !isShort && report.untested.length > 0 ? 1 : 0
 }
