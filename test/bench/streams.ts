@@ -61,7 +61,7 @@ const speed = async ({ progress, quick, run }: Options): Promise<ReadonlyArray<R
   const many = 20_000
   // The provider's own SDK needs almost a millisecond for each event
   const few = quick ? 50 : 200
-  const rounds = quick ? 3 : 15
+  const rounds = quick ? 3 : 6
   const results: Array<Result> = []
   for (const [name, size] of [["64 B", 64], ["1 KiB", 1024], ["16 KiB", 16_384], ["64 KiB", 65_536]] as const) {
     progress(`events in chunks of ${name}`)
