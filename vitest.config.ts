@@ -51,13 +51,17 @@ const longest = [
   "test/runStore/processes.test.ts"
 ]
 
+/** Two more than cores, because the longest files wait for processes and timers half of the time. The default leaves one core free. */
+const workers = availableParallelism() + 2
+
 /** Starts the longest files first, so that none of them is the last to run, beside idle cores. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
     const place = ({ moduleId, project }: TestSpecification) => {
+      // A process is shared by files of one project that follow each other. Of the first processes, the last one takes this project
+      if (project.name === "signing") return workers - 1.5
       const index = longest.indexOf(relative(import.meta.dirname, moduleId).replaceAll("\\", "/"))
-      // A process is shared by files of one project that follow each other
-      return project.name === "signing" ? -1 : index === -1 ? longest.length : index
+      return index === -1 ? longest.length : index
     }
     return (await super.sort(files)).toSorted((a, b) => place(a) - place(b))
   }
@@ -75,8 +79,7 @@ export default defineConfig({
     // Concurrent tests wait for processes and timers most of the time
     maxConcurrency: 10,
     sequence: { sequencer: LongestFirst },
-    // Two more than cores, because the longest files wait for processes and timers half of the time. The default leaves one core free
-    maxWorkers: availableParallelism() + 2,
+    maxWorkers: workers,
     projects: [
       // Files that run in one process share what they import: loading Effect for each takes a third of the CPU time
       {
