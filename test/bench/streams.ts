@@ -96,7 +96,10 @@ const speed = async ({ progress, quick, run }: Options): Promise<ReadonlyArray<R
         times(parse, eventsourceParser)
       } of that stream. Of ours it takes 62 %, the state of the stream and its ` +
         "parts 11 %, the events of the text 9 %, and the search for the key 3 %."
-    const overElements = `${overParser} Effect's Stream.runForEach of ready parts adds 0.07 µs per event.`
+    const overElements =
+      `${overParser} Effect's Stream.runForEach of ready parts takes 0.07 µs per event, and more for garbage: ` +
+      "V8 allocates the functions of its loop among old objects, so that every array of parts is kept until a full collection. " +
+      "With ready arrays and no reading, 64 MB remain after a minor collection, and 22 MB with runForEachArray."
     results.push(
       {
         measure: `stream, CPU per event, chunks of ${name}, runForEachArray`,
