@@ -1198,8 +1198,8 @@ const showAll = (value: unknown): string => {
   }
 }
 
-/** Finds a key in quoted forms and in host names of any case. */
-export const plain = (text: string): string => text.replaceAll("\\", "").toLowerCase()
+/** The letters and digits of a text: a host name keeps no more of a key. */
+export const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "")
 
 const excerpt = (text: string, secret: string): string => {
   const at = Math.max(0, plain(text).indexOf(plain(secret)))

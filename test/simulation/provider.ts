@@ -303,7 +303,7 @@ const fatalPolls: ReadonlyArray<readonly [number, string]> = [
   [0.5, "404"],
   [0.3, "409"],
   [0.3, "422"],
-  [0.6, "redirect away"],
+  [1.2, "redirect away"],
   [0.6, "hollow success"],
   [0.4, "refusal with 200"]
 ]
@@ -454,6 +454,8 @@ const redirect = (context: Context, target: string): Reply => {
     ? target
     : draw.pick(
       [
+        // The host twice, because few runs are redirected away by a provider that repeats the key
+        `https://${echoed(context).replaceAll(/[^\w.-]/g, "")}.evil.example/`,
         `${target}?key=${encodeURIComponent(echoed(context))}`,
         `https://${echoed(context).replaceAll(/[^\w.-]/g, "")}.evil.example/`,
         `http://[${echoed(context)}`
