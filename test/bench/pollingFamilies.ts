@@ -217,7 +217,11 @@ export const families: ReadonlyArray<Family> = [
 
 /** Families that the defaults of the schedule were not chosen by. They are measured with a history alone. */
 export const strangers: ReadonlyArray<Family> = [
-  ofLengths("any time from 5 to 25 min", uniform(5 * minutes, 25 * minutes), { estimate }),
+  {
+    ...ofLengths("any time from 5 to 25 min", uniform(5 * minutes, 25 * minutes), { estimate }),
+    reason:
+      "30 runs do not show where the durations begin and end. Told the distribution, the schedule needs 1.03 to 1.11 of the bound."
+  },
   {
     ...ofLengths("no estimate, from 2 min with a heavy tail", upTo(120 * minutes, pareto(2 * minutes, 1)), {}),
     reason:
