@@ -142,8 +142,8 @@ const reasonOf = (
   estimated: string
 ): string | undefined => {
   if (hints === "halting progress") {
-    return "Told the speeds and the halting law of the family, and with weights fitted to it, the same schedule still needs " +
-      "0.48 to 0.50 of 5 s fixed, 0.53 to 0.55 of 2–30 s and 0.53 to 0.57 of 15–60 s."
+    return "It is not proven to be out of reach. Told the speeds and the halting law, the best of 12 fitted schedules needed " +
+      "0.48 of 5 s fixed, 0.53 of 2–30 s and 0.53 of 15–60 s."
   }
   if (isLearnt) return reason
   if (hints === "estimate") return estimated

@@ -215,7 +215,7 @@ export const families: ReadonlyArray<Family> = [
   ofLanes("progress of three workers")
 ]
 
-/** Families that the defaults of the schedule were not chosen by. They are measured with a history alone. */
+/** Families of other shapes, harder to learn. They were looked at when the constants of learning were chosen, like `families`. */
 export const strangers: ReadonlyArray<Family> = [
   {
     ...ofLengths("any time from 5 to 25 min", uniform(5 * minutes, 25 * minutes), { estimate }),
