@@ -142,7 +142,7 @@ const reasonOf = (
   estimated: string
 ): string | undefined => {
   if (hints === "halting progress") {
-    return "It is not proven to be out of reach. Told the speeds and the halting law, the best of 12 fitted schedules needed " +
+    return "It is not proven to be out of reach. Told the speeds and the halting law, the best of 21 settings for each peer needed " +
       "0.48 of 5 s fixed, 0.53 of 2–30 s and 0.53 of 15–60 s."
   }
   if (isLearnt) return reason
