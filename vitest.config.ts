@@ -73,6 +73,7 @@ export default defineConfig({
   test: {
     reporters: ["default", "./test/support/reporter.ts"],
     env: temporary(),
+    setupFiles: "./test/support/setup.ts",
     isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,

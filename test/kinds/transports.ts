@@ -11,6 +11,7 @@ import * as undici from "undici"
 import { type RunError, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { proxiesOf } from "../../src/node/internal/proxies.ts"
+import { keepDispatchers } from "../support/dispatchers.ts"
 import { serve, serveProxy, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 import { answering, withoutWeb } from "../support/http.ts"
@@ -149,17 +150,11 @@ const withDispatcher = <E>(
   Effect.gen(function*() {
     const baseUrl = yield* sameServer
     const sent: Array<undici.Dispatcher.DispatchOptions> = []
-    yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const before = undici.getGlobalDispatcher()
-        undici.setGlobalDispatcher(dispatcher.compose((dispatch) => (options, handler) => {
-          sent.push(options)
-          return dispatch(options, handler)
-        }))
-        return before
-      }),
-      (before) => Effect.sync(() => undici.setGlobalDispatcher(before))
-    )
+    yield* Effect.acquireRelease(Effect.sync(keepDispatchers), (restore) => Effect.sync(restore))
+    undici.setGlobalDispatcher(dispatcher.compose((dispatch) => (options, handler) => {
+      sent.push(options)
+      return dispatch(options, handler)
+    }))
     yield* use(baseUrl)
     return sent.map(({ bodyTimeout, headersTimeout }) => `${headersTimeout} ${bodyTimeout}`).join()
   }).pipe(Effect.scoped)

@@ -1,4 +1,4 @@
-import { afterEach, assert, describe, it } from "@effect/vitest"
+import { assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -9,6 +9,7 @@ import * as undici from "undici"
 import { vi } from "vitest"
 import { Spine, Tela } from "canvas-runs"
 import type * as FetchPlatform from "../../../src/internal/http/fetchPlatform.ts"
+import { keepDispatchers } from "../../support/dispatchers.ts"
 import { bundled } from "../../support/programs.ts"
 import { serve, serveProxy } from "../../support/servers.ts"
 import { completedRun, runningRun } from "../../support/spine.ts"
@@ -59,8 +60,7 @@ describe("the limits of Node's fetch", () => {
     })
   })
 
-  const original = undici.getGlobalDispatcher()
-  afterEach(() => undici.setGlobalDispatcher(original))
+  beforeEach(keepDispatchers)
 
   /** Records the requests to a dispatcher. */
   const recording = (dispatcher: undici.Dispatcher) => {
