@@ -33,6 +33,8 @@ const longest = [
   "test/compatibility/deploy.test.ts",
   "test/faults/faults.test.ts",
   "test/cli/processes.test.ts",
+  "test/simulation/simulation.test.ts",
+  "test/simulation/shrink.test.ts",
   "test/packaging/exports.test.ts",
   "test/manyRuns/busy.test.ts",
   "test/manyRuns/redis.test.ts",
@@ -51,8 +53,8 @@ const longest = [
   "test/runStore/processes.test.ts"
 ]
 
-/** Two more than cores, because the longest files wait for processes and timers half of the time. The default leaves one core free. */
-const workers = availableParallelism() + 2
+/** Three more than cores, because the longest files wait for processes and timers half of the time. The default leaves one core free. */
+const workers = availableParallelism() + 3
 
 /** Starts the longest files first, so that none of them is the last to run, beside idle cores. */
 class LongestFirst extends BaseSequencer {

@@ -177,7 +177,7 @@ it.live("watch: survives 20 % failing polls", () =>
     const failed = polls.filter(({ status }) => status === 503)
     assert.isAtLeast(failed.length, Math.max(1, Math.floor(polls.length / 6)))
     assert.match(stderr, situation.told)
-  }))
+  }), { concurrent: true })
 
 describe("the situations", () => {
   const counts = (of: (situation: Situation) => string) =>

@@ -111,7 +111,7 @@ describe("a plan that is shrunk", () => {
         assert.deepStrictEqual((await scenario.run(plan)).verdict.violations, [], Simulate.literal(plan))
       }
     }
-    for (let seed = 0; seed < size(4, 100); seed++) {
+    for (let seed = 0; seed < size(2, 100); seed++) {
       await walk(Simulate.scenarios.follow, seed)
       await walk(Simulate.scenarios.work, seed)
     }
