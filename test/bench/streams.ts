@@ -201,7 +201,12 @@ const memory = async ({ progress, quick }: Options): Promise<ReadonlyArray<Resul
         unit: "MiB",
         ours: mebibytes(ours.peak),
         peers: { "raw reader loop": mebibytes(byHand.peak), "ours, first half": mebibytes(ours.early) },
-        targets: [{ peer: "raw reader loop", atMost: 1.25 }, { peer: "ours, first half", atMost: 1.1 }],
+        targets: [{ peer: "raw reader loop", atMost: 1.25 }, {
+          peer: "ours, first half",
+          atMost: 1.1,
+          reason:
+            "V8 may double its young generation once during so long a stream, with any reader. With a limit for it, the ratio is 1."
+        }],
         note: `While the consumer stalled for 3 s in the middle, the server sent ${ahead} MiB. Each event has the ` +
           "whole structured output so far, so a reader keeps no earlier event. Of text, a reader keeps every character."
       })
