@@ -53,8 +53,8 @@ const longest = [
   "test/runStore/processes.test.ts"
 ]
 
-/** Three more than cores, because the longest files wait for processes and timers half of the time. The default leaves one core free. */
-const workers = availableParallelism() + 3
+/** Two more than cores, because the longest files wait for processes and timers half of the time. The default leaves one core free. */
+const workers = availableParallelism() + 2
 
 /** Starts the longest files first, so that none of them is the last to run, beside idle cores. */
 class LongestFirst extends BaseSequencer {
