@@ -95,7 +95,7 @@ const table = (sections: ReadonlyArray<Section>): string => {
 
 const [start, end] = ["<!-- from test/bench/results.json -->", "<!-- end -->"]
 
-/** The guide with its table written anew. */
+/** The guide with its table drawn from the results. */
 export const withTable = (guide: string, sections: ReadonlyArray<Section>): string => {
   const [before, rest = ""] = guide.split(`${start}\n`)
   const [, after] = rest.split(`${end}\n`)

@@ -249,7 +249,7 @@ const histories = (family: Family, random: () => number, count: number): Array<R
 const drift = (before: Family, after: Family, repetitions: number): Result => {
   const random = seeded(2027)
   const pasts = histories(before, random, repetitions)
-  // By turns, so that each batch has kinds of its own
+  // By turns, so that no two batches share a kind
   const all = Array.from({ length: runs }).flatMap(() =>
     pasts.map((past, kind) => {
       const life = after.draw(random)

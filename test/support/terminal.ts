@@ -20,7 +20,7 @@ export interface Options {
   readonly columns: number
   readonly rows: number
   /**
-   * Whether the terminal breaks lines anew when it gets narrower, as most do. The others cut them.
+   * Whether the terminal breaks lines again when it gets narrower, as most do. The others cut them.
    *
    * @default true
    */

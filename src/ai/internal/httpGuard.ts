@@ -45,7 +45,7 @@ export const make = ({ hosts, token }: Options) =>
       if (origin !== undefined && !isLocal(origin)) {
         return refusal(
           403,
-          "This server accepts requests only from web pages of its own hosts. The Origin header names another."
+          "This server accepts requests only from web pages of the hosts that it serves. The Origin header names another host."
         )
       }
       if (token !== undefined && !(yield* isSame(authorization ?? "", `Bearer ${Redacted.value(token)}`))) {
