@@ -27,8 +27,8 @@
  * 4 %, and Bayes' rule gives how many of the latest runs still describe it, by how well they predict one another. If thirty runs took
  * about 5 minutes, one run of 15 minutes takes about 40 % of their weight from them, and a second one most of the rest.
  *
- * The share of runs whose progress halts before their end is learnt too, from the last 8 runs. It decides how soon a wait stops to
- * trust a progress that stands still.
+ * The share of runs whose progress halts before their end is learnt too, from the last 8 runs. It decides how soon a wait stops
+ * trusting progress that stands still.
  *
  * **Gotchas**
  *
