@@ -112,6 +112,7 @@ export const crash = (options: Options) =>
     const spine = yield* SpineEmulator.SpineEmulator
     const tela = yield* TelaEmulator.TelaEmulator
     const home = yield* fs.makeTempDirectoryScoped({ prefix: "crash-mcp-" })
+    const filename = `${home}/canvas-runs/runs.db`
     const program = yield* bundled(new URL("../../../src/cli/process.ts", import.meta.url))
     const tally = { kills: 0, tasks: 0, decided: 0 }
     const lost = new Set<string>()
@@ -149,7 +150,7 @@ export const crash = (options: Options) =>
     const inStore = <A, E>(use: (store: RunStore.Service) => Effect.Effect<A, E>) =>
       Effect.provide(
         Effect.flatMap(RunStore.RunStore, use),
-        Layer.provide(RunStore.layerSql(), NodeSqlite.layer({ filename: `${home}/canvas-runs/runs.db` }))
+        Layer.provide(RunStore.layerSql(), NodeSqlite.layer({ filename }))
       )
 
     /** Decides about the creates that were under way when their server was killed. */
@@ -231,7 +232,8 @@ export const crash = (options: Options) =>
         if (!isKilled) continue
         tally.kills++
         options.onKill?.(tally.kills)
-        yield* decide(keys.filter((key) => tasks.get(key)!.size === 0))
+        // A server that was killed early has created neither the store nor its folder
+        if (yield* fs.exists(filename)) yield* decide(keys.filter((key) => tasks.get(key)!.size === 0))
       }
       for (const key of keys) if ((yield* runsOf(key)).length !== 1) doubled.add(key)
     })
