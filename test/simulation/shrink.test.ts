@@ -101,7 +101,7 @@ describe("a plan that is shrunk", () => {
     assert.strictEqual(countOf(exchanges.map(({ play }) => play), "reset"), 2)
   })
 
-  it("keeps all promises if the library does, whichever simpler plans are chosen", async () => {
+  it("keeps all promises if the library does, whichever simpler plans are chosen", { timeout: 300_000 }, async () => {
     const walk = async <P extends { readonly faults: Faults }>(scenario: Simulate.Kind<P>, seed: number) => {
       const draw = Random.make(seed)
       const { events } = await scenario.run(scenario.make(seed))
