@@ -22,6 +22,7 @@ import * as Schema from "effect/Schema"
 import type { Received } from "../../RunError.ts"
 import * as Data from "../TelaSchema.ts"
 import type { StreamPart } from "../TelaStream.ts"
+import * as ChunkTemplate from "./chunkTemplate.ts"
 import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
 import { isDoneMark } from "./sse.ts"
 
@@ -57,6 +58,10 @@ export const initial = (requestId: string | undefined) => ({
   unreadLength: 0,
   /** The name of the last event that had choices. Other events of that name are chunks too. */
   chunkName: undefined as string | undefined,
+  /** Reads chunks that are like the last one that was parsed. */
+  template: undefined as ChunkTemplate.ChunkTemplate | undefined,
+  /** The number of chunks in a row that did not fit the template. */
+  misfits: 0,
   /** Whether the stream has ended, so that its last event may be cut. */
   isCutOff: false
 })
@@ -85,7 +90,12 @@ const done: Step = { _tag: "done" }
 export const step = (said: Said, event: string, data: string): Step => {
   const isNamed = event !== "message"
   // Nearly every event is a JSON object without a name
-  if (!isNamed && data.charCodeAt(0) === 123 /* { */) return readChunk(said, parseJson(data), data)
+  if (!isNamed && data.charCodeAt(0) === 123 /* { */) {
+    const chunk = said.template && ChunkTemplate.read(said.template, data)
+    if (chunk === undefined) return readChunk(said, parseJson(data), data)
+    said.misfits = 0
+    return addChunk(said, chunk, chunk, data)
+  }
   if (isNamed && reasonOf(event) === "failure") {
     const raw = parseJson(data)
     const error = raw === notJson ? data : raw
@@ -136,7 +146,13 @@ const readChunk = (said: Said, raw: unknown, text: string): Step => {
     if (lines !== undefined) return { _tag: "lines", lines }
     return said.isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text, text }
   }
-  if (isCommonChunk(raw)) return addChunk(said, raw, raw, text)
+  if (isCommonChunk(raw)) {
+    const content = raw.choices![0]!.delta!.content
+    if (content != null && said.misfits++ < maxMisfits) {
+      said.template = ChunkTemplate.make(text, content) ?? said.template
+    }
+    return addChunk(said, raw, raw, text)
+  }
   const words = errorIn(raw)
   if (words !== undefined) return { _tag: "failed", words, error: raw, text }
   const chunk = Option.getOrUndefined(decodeChunk(raw))
@@ -144,6 +160,9 @@ const readChunk = (said: Said, raw: unknown, text: string): Step => {
     ? { _tag: "unreadable", why: "has an unknown form", data: raw, text }
     : addChunk(said, chunk, raw, text)
 }
+
+/** How many chunks in a row may not fit before no more templates are made. Then each chunk has something else of its own. */
+const maxMisfits = 16
 
 /** Adds a chunk to the state. */
 const addChunk = (said: Said, chunk: Data.StreamChunk, raw: unknown, text: string): Step => {
