@@ -14,9 +14,21 @@ export type Bound = (delay: number) => number
 export const boundOf = (knowledge: Knowledge): Bound | undefined => {
   const known = bounds.get(knowledge)
   if (known !== undefined || knowledge._tag === "None") return known
-  const bound = dual(knowledge._tag === "Durations" ? costByDurations(knowledge.cdf) : costByTasks(knowledge))
+  const bound = dual(leastCost(knowledge))
   bounds.set(knowledge, bound)
   return bound
+}
+
+/** The least cost after the first poll, at a price of a second of delay. */
+const leastCost = (knowledge: Exclude<Knowledge, { readonly _tag: "None" }>): (price: number) => number => {
+  switch (knowledge._tag) {
+    case "Durations":
+      return costByDurations(knowledge.cdf)
+    case "Tasks":
+      return costByTasks(knowledge)
+    case "HaltingTasks":
+      return costByHaltingTasks(knowledge)
+  }
 }
 
 const bounds = new Map<Knowledge, Bound>()
@@ -165,5 +177,182 @@ const costByTasks = (
       }
     }
     return least[0]![0]!
+  }
+}
+
+/** The numbers from `first` to about `last`, each larger by the factor `1 + step`. */
+const geometric = (first: number, last: number, step: number): ReadonlyArray<number> =>
+  Array.from(
+    { length: Math.ceil(Math.log(last / first) / Math.log1p(step)) },
+    (_, index) => first * (1 + step) ** index
+  )
+
+/**
+ * The same tasks, but the shown number halts at any number with the same probability.
+ *
+ * Let `shown` be the number that the latest poll showed, and `base` the number shown before it. All that a schedule can know is these
+ * two numbers and the times of three polls: the last one that showed `base`, the first one that showed `shown`, and the latest one. At
+ * the first of the three exactly `base` tasks were done, because progress had not halted. Since then, either exactly `shown` tasks are
+ * done, or at least `shown` were done by the second, and not all are done.
+ *
+ * Times are in units of the span plus the time of the first of the three polls, and so is the price of delay. With that the tables are
+ * valid for each price, because the speed has no unit of its own. They are computed from the last numbers of tasks to the first: after
+ * a poll that shows `more` tasks, the entry for `shown` and `more` applies.
+ */
+const costByHaltingTasks = (
+  { shape, span, tasks }: { readonly tasks: number; readonly shape: number; readonly span: number }
+) => {
+  // Half the steps of any of these change the bound by less than 1 %
+  const priceStep = 0.8
+  const firstPrice = Math.log(5)
+  const prices = geometric(5, 3e7, Math.expm1(priceStep))
+  const last = prices.length - 2
+  const delays = geometric(1e-4, 8, 1 / 12)
+  /** Each sixth of the delays. The time between two polls of which only the second one showed `shown` is one of these. */
+  const everySixth = 6
+  const gaps = delays.filter((delay, index) => index % everySixth === 0 && delay < 3)
+  /** The times since `shown` was first shown, in units of the span plus the time of that poll. */
+  const times: Array<number> = []
+  for (let time = 0; time < 12; time += Math.max(0.01, time * 0.06)) times.push(time)
+
+  /** The probabilities of 0, 1, ... more tasks in a time, from `done` tasks, while not all are done. */
+  const chancesOfMore = (done: number, time: number): ReadonlyArray<number> => {
+    const share = time / (1 + time)
+    let chance = (1 + time) ** -(shape + done)
+    return Array.from({ length: tasks - done }, (_, more) => {
+      const here = chance
+      chance *= (shape + done + more) / (more + 1) * share
+      return here
+    })
+  }
+  const chanceOfPending = (done: number, time: number): number =>
+    chancesOfMore(done, time).reduce((sum, chance) => sum + chance)
+  /** The same for each number of tasks, at each of the times and after each delay from there. */
+  const pendingAt = Array.from({ length: tasks }, (_, done) => times.map((time) => chanceOfPending(done, time)))
+  const pendingAfter = Array.from(
+    { length: tasks },
+    (_, done) =>
+      times.map((time) => Float64Array.from(delays, (delay) => chanceOfPending(done, time + delay * (1 + time))))
+  )
+  const table = (length: number) =>
+    Array.from({ length: tasks }, () => Array.from({ length: tasks }, () => new Float64Array(length)))
+
+  /**
+   * The weight of the runs for which a poll shows another number of tasks after a delay: each number at which progress may halt
+   * counts as 1. Those that halt there may have finished more tasks; those that halt later have not.
+   */
+  const weights = table(delays.length)
+  for (let shown = 0; shown < tasks; shown++) {
+    delays.forEach((delay, index) => {
+      const chances = chancesOfMore(shown, delay)
+      let atLeast = 0
+      for (let more = tasks - 1; more > shown; more--) {
+        const exactly = chances[more - shown]!
+        atLeast += exactly
+        weights[shown]![more]![index] = atLeast + (tasks - 1 - more) * exactly
+      }
+    })
+  }
+
+  /** The logarithm of the least cost, at the poll that shows `shown` after `base`, by the gap between them and the price. */
+  const entries = table(gaps.length * prices.length)
+
+  /** The least costs at the poll that first showed `shown`, by price, where `base` tasks were done a `gap` earlier. */
+  const leastCosts = (base: number, shown: number, gap: number): Float64Array => {
+    const halts = tasks - 1 - shown
+    const atEntry = chancesOfMore(base, gap)
+    const exactly = atEntry[shown - base]!
+    /** The weight of the pending runs whose progress halted at `shown`, of the probability for each number of tasks. */
+    const halted = (pending: (done: number) => number): number => {
+      let sum = 0
+      for (let done = shown; done < tasks; done++) sum += atEntry[done - base]! * pending(done)
+      return sum
+    }
+    const least = new Float64Array(times.length * prices.length)
+    // A table for so few runs adds nothing. Each run costs at least one poll
+    if (halts * exactly + halted(() => 1) < 1e-6) return least.fill(1)
+    const late = new Float64Array(delays.length)
+    const staying = new Float64Array(delays.length)
+    const column = new Int32Array(delays.length)
+    const beyond = new Float64Array(delays.length)
+    for (let now = times.length - 1; now >= 0; now--) {
+      const time = times[now]!
+      const unit = (1 + gap) * (1 + time)
+      const each = exactly * (1 + time) ** -(shape + shown)
+      const pending = halted((done) => pendingAt[done]![now]!)
+      const weight = halts * each + pending
+      let before = 0
+      let endedBefore = 0
+      let sum = 0
+      let next = now
+      delays.forEach((delay, index) => {
+        const then = time + delay * (1 + time)
+        const pendingThen = halted((done) => pendingAfter[done]![now]![index]!)
+        const ended = Math.max(0, pending - pendingThen) +
+          halts * each * Math.max(0, 1 - pendingAfter[shown]![0]![index]!)
+        sum += (delay - before) * unit * (ended + endedBefore) / 2
+        before = delay
+        endedBefore = ended
+        late[index] = sum
+        staying[index] = halts * exactly * (1 + then) ** -(shape + shown) + pendingThen
+        while (next < times.length - 2 && times[next + 1]! <= then) next++
+        column[index] = next
+        beyond[index] = Math.min(1, (then - times[next]!) / (times[next + 1]! - times[next]!))
+      })
+      const shift = Math.log(unit) / priceStep
+      prices.forEach((price, row) => {
+        // The price in the unit of the poll at this time, where the next entry begins
+        const entry = Math.min(last, row + Math.floor(shift))
+        const part = row + shift - entry
+        const shortest = 0.3 / Math.sqrt(price * unit * (shape + tasks))
+        let best = Infinity
+        for (let index = 0; index < delays.length; index++) {
+          const delay = delays[index]!
+          if (delay < shortest) continue
+          let cost = weight + price * late[index]!
+          if (cost >= best * weight) break
+          const at = Math.min(gaps.length - 2, Math.floor(index / everySixth)) * prices.length + entry
+          const gapPart = index / everySixth - Math.floor(at / prices.length)
+          for (let more = shown + 1; more < tasks; more++) {
+            const chance = each * weights[shown]![more]![index]!
+            if (chance < 1e-8 * weight) break
+            const costs = entries[shown]![more]!
+            const low = costs[at]! + (costs[at + 1]! - costs[at]!) * part
+            const high = costs[at + prices.length]! +
+              (costs[at + prices.length + 1]! - costs[at + prices.length]!) * part
+            cost += chance * Math.exp(low + (high - low) * gapPart)
+          }
+          const stays = staying[index]!
+          // The probability of staying at this entry of the table
+          let same = 0
+          const then = column[index]! * prices.length + row
+          if (now === times.length - 1) same = stays
+          else {
+            cost += stays * beyond[index]! * least[then + prices.length]!
+            if (column[index] === now) same = stays * (1 - beyond[index]!)
+            else cost += stays * (1 - beyond[index]!) * least[then]!
+          }
+          best = Math.min(best, cost / (weight - same))
+        }
+        least[now * prices.length + row] = best
+      })
+    }
+    return least
+  }
+  for (let shown = tasks - 1; shown > 0; shown--) {
+    for (let base = shown - 1; base >= 0; base--) {
+      gaps.forEach((gap, index) => {
+        const costs = leastCosts(base, shown, gap)
+        for (let row = 0; row < prices.length; row++) {
+          entries[base]![shown]![index * prices.length + row] = Math.log(costs[row]!)
+        }
+      })
+    }
+  }
+  const costs = leastCosts(0, 0, 0).subarray(0, prices.length).map(Math.log)
+  return (price: number): number => {
+    const at = (Math.log(price * span) - firstPrice) / priceStep
+    const row = Math.min(last, Math.max(0, Math.floor(at)))
+    return Math.exp(costs[row]! + (costs[row + 1]! - costs[row]!) * (at - row))
   }
 }

@@ -22,6 +22,8 @@ export type Knowledge =
   | { readonly _tag: "Durations"; readonly cdf: (seconds: number) => number }
   /** Tasks end one after another and are memoryless. Their speed is gamma distributed: `shape` tasks in `span` seconds. */
   | { readonly _tag: "Tasks"; readonly tasks: number; readonly shape: number; readonly span: number }
+  /** The same, and the shown number of finished tasks halts: at any number that is less than `tasks`, with the same probability. */
+  | { readonly _tag: "HaltingTasks"; readonly tasks: number; readonly shape: number; readonly span: number }
   | { readonly _tag: "None" }
 
 export interface Family {
@@ -129,12 +131,13 @@ const ofLengths = (
 const shape = 8
 const span = estimate * (shape - 1) / count
 const pace: Knowledge = { _tag: "Tasks", tasks: count, shape, span }
+const haltingPace: Knowledge = { ...pace, _tag: "HaltingTasks" }
 
 const ofTasks = (name: string, options: { readonly isEstimated: boolean; readonly halts?: boolean }): Family => ({
   name,
   trusty: options.isEstimated,
   hints: options.halts === true ? "halting progress" : "progress",
-  knowledge: pace,
+  knowledge: options.halts === true ? haltingPace : pace,
   draw: (random) => {
     let gamma = 0
     for (let i = 0; i < shape; i++) gamma += exponential(random)
