@@ -12,10 +12,13 @@ export interface Tokens {
 
 const words = [" the", " sea", " comes", " to", " town", " twice", " a", " day,", " looks", " in", " at", " harbour"]
 
-export const tokens = (events: number): Tokens => {
+/** Where `isVaried`, each event has another time, and differs from all others in more than its text. */
+export const tokens = (events: number, isVaried = false): Tokens => {
   const said = Array.from({ length: events }, (_, index) => words[index * 7 % words.length]!)
   const payloads = said.map((content, index) =>
-    `{"id":"chatcmpl-9f27c01b","choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":${
+    `{"id":"chatcmpl-9f27c01b",${
+      isVaried ? `"created":${1_790_000_000 + index},` : ""
+    }"choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":${
       index === events - 1 ? "\"stop\"" : "null"
     }}]}`
   )

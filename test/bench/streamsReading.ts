@@ -2,9 +2,16 @@
 import { body, cut, tokens } from "./streamsBodies.ts"
 import { parseOnly, type ReaderName, readers, timed } from "./streamsReaders.ts"
 
-const [, , name, events, size] = process.argv as [string, string, ReaderName | "parseOnly", string, string]
+const [, , name, events, size, form] = process.argv as [
+  string,
+  string,
+  ReaderName | "parseOnly",
+  string,
+  string,
+  string
+]
 
-const sent = tokens(Number(events))
+const sent = tokens(Number(events), form === "varied")
 const pieces = cut(sent.bytes, Number(size))
 const read = timed(
   sent,
