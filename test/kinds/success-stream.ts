@@ -21,6 +21,7 @@ import type { Place } from "./kind.ts"
 const outputs = "src/tela/internal/output.ts"
 const endMark = "src/tela/internal/endMark.ts"
 const fold = "src/tela/internal/streamFold.ts"
+const template = "src/tela/internal/chunkTemplate.ts"
 const reader = "src/tela/internal/streamReader.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
 
@@ -499,6 +500,35 @@ export const places: ReadonlyArray<Place> = [
         "12 of "
       ),
       "before a stop without output": isInterrupted(event("Unauthorized") + chunk("", "stop"), "")
+    }
+  },
+  {
+    name: "read: a text with quotation marks is parsed, because other members may follow it",
+    mutant: { file: template, find: "  if (escaped.test(content)) return undefined\n", replace: "" },
+    inputs: {
+      "an error": hasFailed(
+        part + chunk("9").replace("}]}", "}],\"error\":\"evicted\",\"more\":[{\"a\":{\"b\":\"\"}}]}") + done,
+        ["evicted"]
+      ),
+      "a finish_reason": hasFailed(
+        part + chunk("9", "error").replace("}]}", ",\"more\":{\"a\":\"\"}}]}") + done,
+        []
+      )
+    }
+  },
+  {
+    name: "make: the text that is replaced is that of the delta",
+    mutant: { file: template, find: "choice?.delta?.content === probe", replace: "choice?.delta != null" },
+    inputs: {
+      "a member of the same name": succeeds(
+        ["1", "2"].map((content) => event({ content, choices: [{ delta: { content: "7" } }] })).join("") + done,
+        "77"
+      ),
+      "the same member twice": succeeds(
+        ["1", "2"].map((content) => event(`{"choices":[{"delta":{"content":"${content}","content":"7"}}]}`)).join("") +
+          done,
+        "77"
+      )
     }
   },
   {
