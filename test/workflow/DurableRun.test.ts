@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow, WorkflowEngine } from "effect/workflow"
-import { RunError, RunRef, type RunSource, RunStore, Spine, Webhooks } from "canvas-runs"
+import { Budget, RunError, RunRef, type RunSource, RunStore, Spine, Webhooks } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { live } from "../support/spine.ts"
@@ -383,6 +383,33 @@ describe("DurableRun on the engine in memory", () => {
       Effect.provideService(References.MinimumLogLevel, "None")
     )
   })
+
+  it.effect("spends from a budget: a create above its limit fails with its error, and the cost of a run counts once", () =>
+    Effect.gen(function*() {
+      const Paid = Workflow.make("Paid", {
+        payload: { topic: Schema.String },
+        error: DurableRun.Error,
+        idempotencyKey: ({ topic }) => topic
+      })
+      const paid = Paid.toLayer(Effect.fn(function*({ topic }) {
+        const { runs } = yield* Spine.SpineClient
+        const budget = yield* Budget.Budget
+        const create = budget.create(runs.create({ prompt: topic }), { estimate: 60 })
+        const ref = yield* DurableRun.create("run", create)
+        yield* budget.track(ref, DurableRun.wait("run", ref, { provider: SpineWorkflow.provider }))
+      }))
+      yield* Effect.gen(function*() {
+        yield* Paid.execute({ topic: "tides" }, { discard: true })
+        yield* TestClock.withLive(until(Effect.map(waits, ({ length }) => length === 1)))
+        const error = yield* Effect.flip(Paid.execute({ topic: "winds" }))
+        assert.instanceOf(error, Budget.BudgetExceededError)
+        assert.deepInclude(error, { limit: 100, reserved: 60, estimate: 60 })
+        assert.deepStrictEqual(yield* states, ["Created"])
+        yield* TestClock.adjust("2 hours")
+        yield* Paid.execute({ topic: "tides" })
+        assert.deepInclude(yield* (yield* Budget.Budget).status(), { spent: 25, reserved: 0 })
+      }).pipe(Effect.provide(Layer.provideMerge(paid, Budget.layerMemory({ limit: 100 }))))
+    }).pipe(Effect.provide(layer({ script: { timeline: Timeline.make({ duration: "90 minutes" }), credits: 25 } }))))
 
   it.effect("rejects a wait for a run of a provider that the program does not poll", () =>
     Effect.gen(function*() {
