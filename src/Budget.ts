@@ -18,6 +18,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { MigrationError } from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -131,7 +132,7 @@ export interface Reservation {
   /** The estimated cost, zero or more. */
   readonly estimate: number
   /**
-   * The account that pays, such as a customer of yours. Each account has a separate limit.
+   * The account that pays, such as a customer of yours. Each account has a separate limit. It has at most 255 characters.
    *
    * @default "default"
    */
@@ -396,6 +397,9 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
   const settle = (operation: string, ref: RunRef, cost: unknown) =>
     ask(operation, "the cost of a run could not be stored", ledger.settle(ref, isAmount(cost) ? cost : undefined))
 
+  /** Without this write the reservation expires, and the run does not count. */
+  const keep = (...[item, ref]: Parameters<Ledger["keep"]>) => Effect.retry(ledger.keep(item, ref), storageRetry)
+
   const reserve = Effect.fnUntraced(function*(given: Reservation) {
     const operation = "Budget.create"
     const { account = "default", estimate } = yield* Options.copyRequired(operation, "reservation", given, [
@@ -403,7 +407,7 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
       "account"
     ])
     yield* Options.checkGiven(operation, "estimate", estimate, isAmount, amount)
-    yield* Options.checkText(operation, "account", account)
+    yield* checkAccount(operation, account)
     const item = { id: yield* newId, account, amount: estimate }
     const limit = yield* readLimit(operation, account)
     const { isReserved, reserved, spent } = yield* ask(
@@ -442,10 +446,10 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
             Effect.onError((cause) => {
               const isWithoutRun = log.open === before &&
                 cause.reasons.every((reason) => Cause.isFailReason(reason) && log.failures.has(reason.error))
-              return warnOfFailure(isWithoutRun ? ledger.release(item.id) : ledger.keep(item))
+              return warnOfFailure(isWithoutRun ? ledger.release(item.id) : keep(item))
             })
           )
-          yield* warnOfFailure(ledger.keep(item, created.ref))
+          yield* warnOfFailure(keep(item, created.ref))
           return created
         })
       ),
@@ -475,7 +479,7 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
     status: (account = "default") =>
       Effect.gen(function*() {
         const operation = "Budget.status"
-        yield* Options.checkText(operation, "account", account)
+        yield* checkAccount(operation, account)
         const range = rangeAt(yield* Clock.currentTimeMillis)
         const { reserved, spent } = yield* ask(operation, "the costs could not be read", ledger.sums(account, range))
         const limit = yield* readLimit(operation, account)
@@ -483,6 +487,12 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
       })
   }
 }
+
+/** The length of the longest account, which is the width of its column. */
+const maxAccount = 255
+
+const checkAccount = (operation: string, account: unknown) =>
+  Options.checkStorable(operation, "account", account, maxAccount)
 
 const checkRef = (operation: string, ref: unknown) =>
   Options.checkGiven(operation, "ref", ref, (value) => readRef(value) !== undefined, "the ref of a run")
@@ -504,6 +514,11 @@ const ask = <A>(operation: string, what: string, question: Effect.Effect<A, unkn
     (cause) =>
       new BudgetError({ message: `${operation}: ${what} (${messageOfStorage(cause)}). Try again.`, operation, cause })
   )
+
+const storageRetry = Schedule.exponential("200 millis").pipe(
+  Schedule.jittered,
+  Schedule.upTo({ duration: "30 seconds" })
+)
 
 /** Logs a failure instead of failing with it: the run exists, and its reservation counts. */
 const warnOfFailure = (self: Effect.Effect<void, unknown>): Effect.Effect<void> =>

@@ -1,11 +1,13 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
 import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
 import { Budget, RunError, RunRef, RunStore, Spine } from "canvas-runs"
+import { NodeSqlite } from "canvas-runs/node"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import { onMovedClock } from "./support/clock.ts"
 import { noAnswer, refusedWith } from "./support/creates.ts"
-import { databases } from "./support/databases.ts"
+import { addresses, databases } from "./support/databases.ts"
 import { failure } from "./support/results.ts"
 import { opening, testing } from "./support/storages.ts"
 import { until } from "./support/until.ts"
@@ -256,6 +258,9 @@ for (const [name, ledger] of Object.entries(ledgers)) {
         "no estimate": {},
         "an estimate of NaN": { estimate: NaN },
         "a blank account": { estimate: 1, account: " " },
+        "an account with a NUL": { estimate: 1, account: "a\u0000b" },
+        "an account with half of a surrogate pair": { estimate: 1, account: "\ud800" },
+        "an account of 256 characters": { estimate: 1, account: "a".repeat(256) },
         "a misspelt option": { estimate: 1, acount: "a" }
       })
     ) {
@@ -290,6 +295,35 @@ layer(Layer.mergeAll(
       assert.deepInclude(yield* budget.status(), { spent: run.metadata!.credits_consumed!, reserved: 0 })
     }))
 })
+
+it.effect("a run counts although the database was locked when its create ended", () =>
+  Effect.gen(function*() {
+    const sql = yield* SqlClient.SqlClient
+    const budget = yield* Budget.Budget
+    const unlocked = yield* Deferred.make<void>()
+    const locked = yield* Deferred.make<void>()
+    const lock = sql.withTransaction(Effect.andThen(Deferred.succeed(locked, undefined), Deferred.await(unlocked)))
+    const created = yield* Effect.forkChild(budget.create(
+      Effect.andThen(Effect.andThen(Effect.forkDetach(lock), Deferred.await(locked)), creating("1")),
+      { estimate: 40 }
+    ))
+    yield* Deferred.await(locked)
+    yield* TestClock.adjust("10 seconds")
+    yield* Deferred.succeed(unlocked, undefined)
+    yield* TestClock.adjust("1 minute")
+    yield* Fiber.join(created)
+    yield* TestClock.adjust("1 hour")
+    assert.deepInclude(yield* budget.status(), { reserved: 40 })
+    yield* budget.settle(refOf("1"), 12)
+    assert.deepInclude(yield* budget.status(), { spent: 12, reserved: 0 })
+  }).pipe(
+    Effect.provide(Layer.unwrap(Effect.map(addresses.sqlite, (filename) =>
+      // Two connections, so that the budget waits for the lock of the other one
+      Layer.merge(
+        Layer.provide(Budget.layerSql({ limit: 100 }), NodeSqlite.layer({ filename })),
+        Layer.fresh(NodeSqlite.layer({ filename }))
+      ))))
+  ))
 
 it.live("a reservation that waited for another process expires as long after it was made as any other", () =>
   onMovedClock((pass) =>

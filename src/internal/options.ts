@@ -234,6 +234,24 @@ export const isTable = (value: unknown): boolean => Predicate.isString(value) &&
 export const checkText = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
   checkGiven(operation, parameter, value, isText, "text that is not blank")
 
+/**
+ * {@link checkText} for a text that is stored unchanged in a column of a SQL database. PostgreSQL stores no NUL, and half of a surrogate pair
+ * comes back as another character.
+ */
+export const checkStorable = (operation: string, parameter: string, value: unknown, maxLength = Infinity) =>
+  Effect.andThen(
+    checkText(operation, parameter, value),
+    checkGiven(
+      operation,
+      parameter,
+      value,
+      (text) => (text as string).length <= maxLength && !/\0|\p{Surrogate}/u.test(text as string),
+      `text without U+0000 and without half of a surrogate pair${
+        maxLength === Infinity ? "" : `, of at most ${maxLength} characters`
+      }`
+    )
+  )
+
 /** Whether a value is text that is not blank. */
 export const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
 

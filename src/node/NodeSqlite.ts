@@ -89,7 +89,7 @@ const optionNames: ReadonlyArray<keyof Options> = ["filename", "busyTimeout"]
 
 const make = Effect.fnUntraced(function*(given: Options) {
   const { busyTimeout = "5 seconds", filename } = yield* copyConfig("options", given, optionNames)
-  yield* checkGivenConfig("filename", filename, isPath, "the path of a file, or \":memory:\"")
+  yield* checkGivenConfig("filename", filename, isPath, "the path of a file, and not a URL, or \":memory:\"")
   const waiting = whileBusy(yield* durationConfig("busyTimeout", busyTimeout))
   const { DatabaseSync } = yield* platform
   const database = yield* Effect.acquireRelease(
@@ -111,7 +111,8 @@ const make = Effect.fnUntraced(function*(given: Options) {
   })
 })
 
-const isPath = (value: unknown): boolean => Predicate.isString(value) && value.trim() !== ""
+/** SQLite takes a text that begins with `file:` for a URI, and would create another file than {@link open} does. */
+const isPath = (value: unknown): boolean => Predicate.isString(value) && value.trim() !== "" && !/^file:/i.test(value)
 
 const platform = Effect.tryPromise({
   try: () => import("node:sqlite"),

@@ -196,7 +196,7 @@ export const create = <A extends { readonly ref: RunRef }, E extends Error, R, R
   options?: CreateOptions<R2>
 ): Effect.Effect<RunRef, E | CreateFailure, R | R2 | Engine | RunStore.RunStore> =>
   Effect.gen(function*() {
-    yield* Options.checkText("DurableRun.create", "name", name)
+    yield* Options.checkStorable("DurableRun.create", "name", name)
     const given = yield* Options.copy("DurableRun.create", "options", options, createOptionNames)
     yield* checkCreate("DurableRun.create", given)
     const instance = yield* WorkflowEngine.WorkflowInstance
@@ -376,7 +376,7 @@ export const wait = <A, R>(
   Effect.gen(function*() {
     const engine = yield* WorkflowEngine.WorkflowEngine
     const instance = yield* WorkflowEngine.WorkflowInstance
-    yield* Options.checkText(operation, "name", name)
+    yield* Options.checkStorable(operation, "name", name)
     const run = readRef(ref)
     if (run === undefined) {
       return yield* badRequest({
@@ -514,7 +514,7 @@ export const run = <A extends { readonly ref: RunRef }, E extends Error, R, B, R
   options: WaitOptions<B, R2> & CreateOptions<R3>
 ): Effect.Effect<B, E | CreateFailure | WaitError, R | R3 | Engine | RunStore.RunStore | Waits> =>
   Effect.gen(function*() {
-    yield* Options.checkText("DurableRun.run", "name", name)
+    yield* Options.checkStorable("DurableRun.run", "name", name)
     const checked = yield* checkWait("DurableRun.run", options, [...waitOptionNames, ...createOptionNames])
     yield* checkCreate("DurableRun.run", checked)
     const { lookup, onUnknown, provider, settlingTime, timeout } = checked

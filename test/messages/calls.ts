@@ -1210,6 +1210,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `NodeSqlite.layer("runs.db")`,
     `NodeSqlite.layer({})`,
     `NodeSqlite.layer({ filename: "" })`,
+    `NodeSqlite.layer({ filename: "file:runs.db" })`,
     `NodeSqlite.layer({ filename: new URL("file:///runs.db") })`,
     `NodeSqlite.layer({ filename: ":memory:", busyTimeout: -1 })`,
     `NodeSqlite.layer({ fileName: "runs.db" })`
@@ -1334,7 +1335,8 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `inWorkflow(DurableRun.run("report", spine.runs.create({ prompt: "x" })))`,
     `inWorkflow(DurableRun.run("report", spine.runs.create({ prompt: "x" }), { provider: SpineWorkflow.provider, timeout: -1 }))`,
     `inWorkflow(DurableRun.run("report", spine.runs.create({ prompt: "x" }), { provider: SpineWorkflow.provider, timout: "1 hour" }))`,
-    `inWorkflow(DurableRun.run("", spine.runs.create({ prompt: "x" }), { provider: SpineWorkflow.provider }))`
+    `inWorkflow(DurableRun.run("", spine.runs.create({ prompt: "x" }), { provider: SpineWorkflow.provider }))`,
+    `inWorkflow(DurableRun.run("a\\u0000b", spine.runs.create({ prompt: "x" }), { provider: SpineWorkflow.provider }))`
   ],
   "Waits.layerMemory": [
     `Layer.provide(Waits.layerMemory(), [WorkflowEngine.layerMemory])`,

@@ -151,6 +151,7 @@ describe("NodeSqlite.layer", () => {
       "no filename": {},
       "a blank filename": { filename: " " },
       "a filename that is a URL": { filename: new URL("file:///tmp/runs.db") },
+      "a filename that SQLite takes for a URI": { filename: "file:runs.db" },
       "a busyTimeout of zero": { filename: ":memory:", busyTimeout: 0 },
       "a misspelt option": { filename: ":memory:", busyTimout: "1 second" }
     })
