@@ -19,7 +19,8 @@ import * as Result from "effect/Result"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import * as Options from "./internal/options.ts"
-import type { RunRef } from "./internal/ref.ts"
+import { read as readRef, type RunRef } from "./internal/ref.ts"
+import { isOurs } from "./internal/taggedError.ts"
 import type { BadRequestError, CreateOutcomeUnknownError } from "./RunError.ts"
 import * as RunStore from "./RunStore.ts"
 
@@ -245,7 +246,7 @@ const process = <Input, A, CE, WE, DE, CR, WR, DR>(
       const creating = yield* Options.reading(operation, "create", () => Effect.succeed(create(input)))
       const created = yield* Effect.result(store.runOnce(key, creating))
       if (Result.isFailure(created)) {
-        const outcome = failed(undefined, created.failure)
+        const outcome = failed(refOf(created.failure), created.failure)
         yield* deliver(outcome)
         if (isFinal(created.failure) && (yield* store.get(key)) === undefined) yield* store.refuse(key)
         return outcome
@@ -262,6 +263,10 @@ const process = <Input, A, CE, WE, DE, CR, WR, DR>(
     })
     return Effect.catch(attempt, (error) => Effect.succeed(failed(ref, error)))
   })
+
+/** The run of a create that failed after it: the storage, or a later step of the create, failed. */
+const refOf = (error: unknown): RunRef | undefined =>
+  isOurs(error, "RunStoreError", "OnCreatedError") ? readRef((error as { readonly ref?: unknown }).ref) : undefined
 
 /** Errors about the API key, the credits or the configuration: the same input may succeed later. */
 const configurationErrors: ReadonlySet<unknown> = /*#__PURE__*/ new Set([

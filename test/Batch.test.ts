@@ -166,6 +166,28 @@ describe("Batch.run", () => {
     })
   )
 
+  it.effect("an outcome has the run whose ref could not be stored", () =>
+    Effect.gen(function*() {
+      const { options } = provider()
+      const [outcome] = yield* all(Batch.run(["good-1"], options))
+      assert(outcome?._tag === "Failed")
+      assert.instanceOf(outcome.error, RunStore.RunStoreError)
+      assert.deepStrictEqual(outcome.ref, refOf("good-1"))
+    }).pipe(
+      Effect.provide(RunStore.layer),
+      Effect.provide(Layer.effect(
+        KeyValueStore.KeyValueStore,
+        Effect.map(KeyValueStore.KeyValueStore, (storage) => ({
+          ...storage,
+          set: (key: string, value: string | Uint8Array) =>
+            key.includes("/created/")
+              ? Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "set", key, message: "disk full" }))
+              : storage.set(key, value)
+        }))
+      )),
+      Effect.provide(KeyValueStore.layerMemory)
+    ))
+
   test(
     "with `repeat`, emits the outcomes of earlier runs again, and creates no run",
     Effect.gen(function*() {
