@@ -355,7 +355,18 @@ export const layerSql = <P extends AnyProvider>(
       yield* Effect.forkScoped(refreshing)
       const sharding = yield* Sharding.Sharding
       for (let partition = 0; partition < partitions; partition++) {
-        yield* sharding.registerSingleton(`canvas-runs/waits/${table}/${partition}`, poll(partition))
+        yield* sharding.registerSingleton(`canvas-runs/waits/${table}/${partition}`, poll(partition)).pipe(
+          // The only defect of the engine here: another singleton has this name
+          Effect.catchDefect(() =>
+            Effect.fail(
+              new ConfigError({
+                option: "table",
+                message: `Waits.layerSql was built before in this process for the table ${quote(table)}. ` +
+                  "Build it once, with all providers, and provide it to all workflows."
+              })
+            )
+          )
+        )
       }
       return serviceOf(polls, service)
     })

@@ -8,6 +8,7 @@ import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { databases, postgres, postgresLayer } from "../support/databases.ts"
 import { singleRunner, until } from "../support/durable.ts"
+import { failure } from "../support/results.ts"
 import { size } from "../support/size.ts"
 import { apiKey } from "../support/spine.ts"
 import { until as untilLive } from "../support/until.ts"
@@ -161,6 +162,17 @@ describe("DurableRun on one runner of the cluster, with SQLite", () => {
         assert.isAbove(yield* pollsOf(1), polls)
       }).pipe(Effect.provide(processOn(client)))
     }).pipe(Effect.provide(emulator("20 minutes"))))
+
+  it.effect("says that a second layer on the same table must not be built", () =>
+    Effect.gen(function*() {
+      const waitsOf = Layer.fresh(Waits.layerSql({ providers: [SpineWorkflow.provider] }))
+      const exit = yield* Effect.exit(
+        Effect.provide(Layer.build(Layer.merge(waitsOf, Layer.fresh(waitsOf))), processOn(yield* databases.sqlite))
+      )
+      const error = failure(exit)
+      assert.instanceOf(error, RunError.ConfigError)
+      assert.include(error.message, "Build it once, with all providers")
+    }).pipe(Effect.scoped, Effect.provide(emulator("0 millis"))))
 
   it.effect("costs a known number of statements for a run from create to end, and none for a poll", () =>
     Effect.gen(function*() {
