@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { Workflow, WorkflowEngine } from "effect/workflow"
+import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
 import { Budget, RunError, RunRef, type RunSource, RunStore, Spine, Webhooks } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
@@ -383,6 +383,30 @@ describe("DurableRun on the engine in memory", () => {
       Effect.provideService(References.MinimumLogLevel, "None")
     )
   })
+
+  it.effect("creates again after a refusal in `Activity.retry`, and never after an unknown outcome", () =>
+    Effect.gen(function*() {
+      const provider = yield* SpineEmulator.SpineEmulator
+      const Retrying = Workflow.make("Retrying", {
+        payload: { topic: Schema.String },
+        success: RunRef.RunRef,
+        error: DurableRun.Error,
+        idempotencyKey: ({ topic }) => topic
+      })
+      const retrying = Retrying.toLayer(Effect.fn(function*({ topic }) {
+        const { runs } = yield* Spine.SpineClient
+        return yield* DurableRun.create("run", runs.create({ prompt: topic })).pipe(Activity.retry({ times: 2 }))
+      }))
+      yield* Effect.gen(function*() {
+        yield* provider.fault(Fault.on(Fault.status(400), "POST"))
+        assert.strictEqual((yield* Retrying.execute({ topic: "tides" })).kind, "run")
+        assert.strictEqual(yield* requestsOf("POST"), 2)
+        yield* provider.fault(Fault.on(Fault.dropAfter, "POST"))
+        const error = yield* Effect.flip(Retrying.execute({ topic: "winds" }))
+        assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+        assert.strictEqual(yield* requestsOf("POST"), 3)
+      }).pipe(Effect.provide(retrying))
+    }).pipe(Effect.provide(layer(taking("90 minutes")))))
 
   it.effect("spends from a budget: a create above its limit fails with its error, and the cost of a run counts once", () =>
     Effect.gen(function*() {

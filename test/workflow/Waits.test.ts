@@ -1,6 +1,7 @@
 /** Durable runs on Effect's cluster with one runner, on a database that is closed and opened again. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber, Layer, Redacted, References } from "effect"
+import { Sharding } from "effect/cluster"
 import { SqlClient, Statement } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { RunError, RunStore, Spine, Webhooks } from "canvas-runs"
@@ -162,6 +163,20 @@ describe("DurableRun on one runner of the cluster, with SQLite", () => {
         assert.isAbove(yield* pollsOf(1), polls)
       }).pipe(Effect.provide(processOn(client)))
     }).pipe(Effect.provide(emulator("20 minutes"))))
+
+  it.effect("holds no entity while it waits, and is woken by the end of the run", () =>
+    Effect.gen(function*() {
+      const { activeEntityCount } = yield* Sharding.Sharding
+      yield* start({ topic: "tides" })
+      yield* until(Effect.map(activeEntityCount, (count) => count === 0))
+      assert.strictEqual((yield* waits).length, 1)
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual(yield* activeEntityCount, 0)
+      assert.deepStrictEqual(yield* end({ topic: "tides" }), Exit.succeed("completed"))
+    }).pipe(
+      Effect.provide(Layer.unwrap(Effect.map(databases.sqlite, processOn))),
+      Effect.provide(emulator("20 minutes"))
+    ))
 
   it.effect("says that a second layer on the same table must not be built", () =>
     Effect.gen(function*() {
