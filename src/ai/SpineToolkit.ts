@@ -227,11 +227,10 @@ export const layer = (
     return toolkit.of({
       spine_start: ({ files = [], key, ...params }) =>
         runs.start(
-          () =>
-            spine.create({
-              ...params,
-              files: files.map(({ name, text }) => ({ data: new TextEncoder().encode(text), filename: name }))
-            }),
+          spine.create({
+            ...params,
+            files: files.map(({ name, text }) => ({ data: new TextEncoder().encode(text), filename: name }))
+          }),
           { key, estimate, waitSeconds: "now" }
         ),
       spine_wait: ({ run_id, seconds = AgentRuns.maxWaitSeconds }) => runs.wait(run_id, seconds),

@@ -125,7 +125,7 @@ describe("keys", () => {
 
   it.live("keep a run whose create had no response from being created again", () =>
     Effect.gen(function*() {
-      const { serve, spine } = yield* makeWorld("10 minutes")
+      const { serve, spine, store } = yield* makeWorld("10 minutes")
       const client = yield* serve()
       yield* spine.fault(Fault.dropAfter)
       for (const _ of ["first", "again"]) {
@@ -135,6 +135,9 @@ describe("keys", () => {
         assert.notInclude(value.message, "reconcile")
       }
       assert.strictEqual((yield* spine.runs).length, 1)
+      // A tag would say that a look-up can find the run. Spine cannot list runs
+      const [entry] = yield* (yield* store).list()
+      assert.isTrue(entry?._tag === "Unknown" && entry.tag === undefined)
     }))
 })
 

@@ -19,9 +19,9 @@ export const maxWaitSeconds = 45
 
 /** The operations behind the tools of one provider. */
 export interface AgentRuns<Snapshot> {
-  /** Creates a run, once for each key, and reports it. */
+  /** Creates a run, once for each key, and reports it. Only a provider that can list runs by a tag is given one. */
   readonly start: (
-    create: (tag: string) => Effect.Effect<{ readonly ref: RunRef.RunRef }, ToolCause>,
+    create: RunStore.Create<{ readonly ref: RunRef.RunRef }, ToolCause>,
     options: { readonly key: string | undefined; readonly estimate: number; readonly waitSeconds: number | "now" }
   ) => Effect.Effect<RunReport, ToolError>
   /** Waits for a run, at most `seconds`, and reports it. */
@@ -98,20 +98,22 @@ export const make = Effect.fnUntraced(function*<Snapshot>(provider: Provider<Sna
         yield* Effect.mapError(store.reconcile(id, provider.findByTag), (error) => toolError(error))
       }
       const isCreating = yield* Deferred.make<void>()
-      const ref = yield* store.runOnce(id, (tag) =>
+      const creating = (create: Effect.Effect<{ readonly ref: RunRef.RunRef }, ToolCause>) =>
         Effect.andThen(
           Deferred.succeed(isCreating, undefined),
-          budget === undefined ? create(tag) : budget.create(create(tag), { estimate })
-        )).pipe(
-          Effect.mapError((error) => toolError(error)),
-          // Limits the wait for the claim of another call. The create itself cannot be interrupted, and its run must not be lost
-          Effect.raceFirst(
-            Effect.sleep(Duration.seconds(maxWaitSeconds)).pipe(
-              Effect.andThen(Deferred.isDone(isCreating)),
-              Effect.flatMap((isCreating) => isCreating ? Effect.never : beingCreated(title))
-            )
+          budget === undefined ? create : budget.create(create, { estimate })
+        )
+      const once = Effect.isEffect(create) ? creating(create) : (tag: string) => creating(create(tag))
+      const ref = yield* store.runOnce(id, once).pipe(
+        Effect.mapError((error) => toolError(error)),
+        // Limits the wait for the claim of another call. The create itself cannot be interrupted, and its run must not be lost
+        Effect.raceFirst(
+          Effect.sleep(Duration.seconds(maxWaitSeconds)).pipe(
+            Effect.andThen(Deferred.isDone(isCreating)),
+            Effect.flatMap((isCreating) => isCreating ? Effect.never : beingCreated(title))
           )
         )
+      )
       const call = yield* CurrentCall
       if (call !== undefined) return yield* withTask(call, ref, key === undefined ? id : undefined)
       // The run exists, so a failed poll does not fail the start
