@@ -111,7 +111,22 @@ describe("batch", () => {
   for (
     const [what, text, told] of [
       ["is not JSON", "{\"prompt\":\"a\"}\n{", /Line 2 is not JSON/],
-      ["has an unknown member", "{\"prompt\":\"a\",\"tempalte\":\"report\"}", /Line 1 is no run: .*tempalte/],
+      [
+        "has an unknown member",
+        "{\"prompt\":\"a\",\"tempalte\":\"report\"}",
+        /Line 1 is no run: [^,]*\["tempalte"\]\. /
+      ],
+      [
+        "has a wrong member",
+        "{\"prompt\":\"a\",\"template\":\"poem\"}",
+        /Line 1 is no run: .*"report".* at \["template"\]\. /
+      ],
+      ["has a blank prompt", "{\"prompt\":\"a\"}\n{\"prompt\":\" \"}", /Line 2 is no run: .*not blank at \["prompt"\]/],
+      [
+        "names a file that is missing",
+        "{\"prompt\":\"a\"}\n{\"prompt\":\"b\",\"files\":[\"/nowhere/b.md\"]}",
+        /Line 2: b\.md could not be read/
+      ],
       ["repeats a line", "{\"prompt\":\"a\"}\n\n{\"prompt\":\"a\"}", /Lines 1 and 3 are one piece of work/]
     ] as const
   ) {
@@ -122,8 +137,46 @@ describe("batch", () => {
         assert.strictEqual(code, 2)
         assert.match(stderr, told)
         assert.deepStrictEqual(yield* (yield* SpineEmulator.SpineEmulator).runs, [])
+        assert.deepStrictEqual(yield* succeed(["list"], env), [])
       }).pipe(Effect.provide(server)))
   }
+
+  for (
+    const [what, line, wrong] of [
+      ["the key of Spine", { prompt: "Cats", key: "cats" }, { SPINE_API_KEY: "" }],
+      ["the key of Tela", { canvas, key: "cats" }, { TELA_API_KEY: "" }],
+      ["a correct address", { prompt: "Cats", key: "cats" }, { SPINE_BASE_URL: "spine" }]
+    ] as const
+  ) {
+    it.live(`without ${what} knows that nothing was created, so the same command then succeeds`, () =>
+      Effect.gen(function*() {
+        const env = yield* served
+        const batch = ["batch", "-", "--name", "pets", ...often]
+        const stdin = JSON.stringify(line)
+        const { code } = yield* call(batch, { env: { ...env, ...wrong }, stdin })
+        assert.strictEqual(code, "SPINE_BASE_URL" in wrong ? 2 : 4)
+        assert.deepStrictEqual(yield* succeed(["list"], env), [])
+        const [outcome] = yield* succeed(batch, env, stdin)
+        assert.isTrue(outcome?.type === "outcome" && outcome.outcome === "succeeded")
+      }).pipe(Effect.provide(server)))
+  }
+
+  it.live("keeps the key of a Spine run of unknown outcome, because no look-up could find the run", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      const emulator = yield* SpineEmulator.SpineEmulator
+      yield* emulator.fault(Fault.dropAfter.pipe(Fault.on("POST", "/v1/run")))
+      const stdin = JSON.stringify({ prompt: "Cats", key: "cats" })
+      const batch = ["batch", "-", "--name", "pets", ...often]
+      const lost = yield* call(batch, { env, stdin })
+      assert.strictEqual(lost.code, 6)
+      assert.match(lost.stderr, /canvas-runs reconcile\n$/)
+      const { code, stderr } = yield* call(["reconcile", "--settling-time", "1ms"], { env })
+      assert.strictEqual(code, 6)
+      assert.match(stderr, /Spine cannot list runs[^]*canvas-runs attach pets\/cats/)
+      assert.strictEqual((yield* call(batch, { env, stdin })).code, 6)
+      assert.strictEqual((yield* emulator.runs).length, 1)
+    }).pipe(Effect.provide(server)))
 
   it.live("keeps a line that the provider refused, and says how to create it again", () =>
     Effect.gen(function*() {
@@ -136,6 +189,8 @@ describe("batch", () => {
       const { code, stderr } = yield* call(["wait", "pets/cats"], { env })
       assert.strictEqual(code, 2)
       assert.match(stderr, /pets\/cats has no run[^]*canvas-runs forget pets\/cats/)
+      const again = yield* call(batch, { env, stdin })
+      assert.match(again.stdout, /pets\/cats: refused earlier/)
       yield* succeed(["forget", "pets/cats"], env)
       yield* succeed(batch, env, stdin)
     }).pipe(Effect.provide(server)))

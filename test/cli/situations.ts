@@ -427,6 +427,14 @@ const batches: ReadonlyArray<Omit<Situation, "command">> = [
   },
   { name: "a name that is blank", outcome: "badRequest", args: ["-", "--name", " "], told: /--name[^]*not blank/ },
   {
+    name: "no API key",
+    outcome: "auth",
+    args: ["-"],
+    stdin: "{\"prompt\":\"Tides\"}\n",
+    env: noKeys,
+    told: /SPINE_API_KEY is not set/
+  },
+  {
     name: "a budget without estimates",
     outcome: "badRequest",
     args: ["-", "--budget", "10"],

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Argument from "effect/cli/Argument"
@@ -10,6 +11,7 @@ import { basename, extname } from "node:path"
 import * as Batch from "../../Batch.ts"
 import * as FileInput from "../../FileInput.ts"
 import { oneLine, parseJson } from "../../internal/describe.ts"
+import type { RunRef } from "../../internal/ref.ts"
 import * as RunStore from "../../RunStore.ts"
 import { BlockType, Template } from "../../spine/SpineSchema.ts"
 import * as Clients from "../clients.ts"
@@ -37,7 +39,7 @@ const common = {
 /** A run of Spine. */
 const SpineInput = Schema.Struct({
   ...common,
-  prompt: Schema.NonEmptyString,
+  prompt: Schema.String.check(Schema.isPattern(/\S/, { expected: "a text that is not blank" })),
   template: Schema.optionalKey(Template),
   blocks: Schema.optionalKey(Schema.Array(BlockType)),
   instructions: Schema.optionalKey(Schema.String),
@@ -53,10 +55,19 @@ const TelaInput = Schema.Struct({
   tags: Schema.optionalKey(Schema.Array(Schema.String))
 })
 
-const Input = Schema.Union([SpineInput, TelaInput])
+/** A line of the file, with its key and its files. */
+type Input = SpineLine | TelaLine
 
-/** A line of the file, with its key. */
-type Input = typeof Input.Type & { readonly key: string }
+interface SpineLine extends Omit<typeof SpineInput.Type, "files"> {
+  readonly key: string
+  readonly files: ReadonlyArray<FileInput.StreamedFile>
+}
+
+interface TelaLine extends Schema.Schema.Type<typeof TelaInput> {
+  readonly key: string
+}
+
+const isTela = (input: Input): input is TelaLine => "canvas" in input
 
 export const command = Command.make(
   "batch",
@@ -105,17 +116,23 @@ export const command = Command.make(
         })
       }
       const { line, note } = yield* Output
+      const { spine, tela } = yield* Clients.Clients
+      // A create that fails for want of a key would count as one of unknown outcome
+      if (!inputs.every(isTela)) yield* spine
+      if (inputs.some(isTela)) yield* tela
       const { hide, show } = yield* Progress.ofBatch
       const state = yield* State
       const limit = Option.isSome(budget) ? yield* state.budget({ limit: budget.value }) : undefined
       const outcomes = Batch.run(inputs, {
         key: ({ key }) => key,
-        create: (input) => (tag) => {
-          const created = create(input, tag)
+        create: (input) => {
           const price = input.estimate ?? Option.getOrElse(estimate, () => 0)
-          return Stop.whileCreating(
-            limit === undefined ? created : limit.create(created, { estimate: price, account: batch })
-          )
+          const limited = <E, R>(created: Effect.Effect<{ readonly ref: RunRef }, E, R>) =>
+            Stop.whileCreating(
+              limit === undefined ? created : limit.create(created, { estimate: price, account: batch })
+            )
+          // Spine cannot list runs. With a tag, `reconcile` would look for the run, and free the key of one that exists
+          return isTela(input) ? (tag: string) => limited(execute(input, tag)) : limited(run(input))
         },
         wait: (ref, { key }) => {
           const wait = Effect.flatMap(
@@ -148,7 +165,10 @@ export const command = Command.make(
             )
           case "Earlier":
             counts.earlier++
-            return line({ ...named, outcome: "earlier" }, `${key}: ended earlier${where}`)
+            return line(
+              { ...named, outcome: "earlier" },
+              `${key}: ${ref === undefined ? "refused" : "ended"} earlier${where}`
+            )
           case "Failed": {
             counts.failed++
             failures.push(outcomeOf(outcome.error))
@@ -166,6 +186,9 @@ export const command = Command.make(
       )
       yield* line({ type: "summary", counts }, "")
       yield* note(`${counts.succeeded} succeeded, ${counts.failed} failed, ${counts.earlier} ended earlier`)
+      if (failures.includes("unknownCreate")) {
+        yield* note("Find out whether the runs of unknown outcome were created with:\n  canvas-runs reconcile")
+      }
       const outcome = together(failures)
       if (outcome !== "success") return yield* new Reported({ outcome })
     },
@@ -188,7 +211,6 @@ export const command = Command.make(
 /** Reads and checks all lines before anything is created. */
 const read = Effect.fnUntraced(function*(file: string, batch: string) {
   const lines = (yield* readText(file)).split("\n")
-  const decode = Schema.decodeUnknownEffect(Input, { onExcessProperty: "error" })
   const inputs: Array<Input> = []
   const places = new Map<string, number>()
   for (const [index, text] of lines.entries()) {
@@ -213,24 +235,34 @@ const read = Effect.fnUntraced(function*(file: string, batch: string) {
       })
     }
     places.set(key, place)
-    inputs.push({ ...input, key })
+    if ("canvas" in input) inputs.push({ ...input, key })
+    else inputs.push({ ...input, key, files: yield* readFiles(input.files, place) })
   }
   return inputs
 })
 
+const decodeSpine = Schema.decodeUnknownEffect(SpineInput, { onExcessProperty: "error" })
+const decodeTela = Schema.decodeUnknownEffect(TelaInput, { onExcessProperty: "error" })
+
+/** Decodes a line. A union of both forms would report the errors of both. */
+const decode = (json: unknown): Effect.Effect<typeof SpineInput.Type | typeof TelaInput.Type, Schema.SchemaError> =>
+  Predicate.hasProperty(json, "canvas") ? decodeTela(json) : decodeSpine(json)
+
 /** Creates the run of a line. */
-const create = Effect.fnUntraced(function*(input: Input, tag: string) {
-  const { spine, tela } = yield* Clients.Clients
-  if ("canvas" in input) {
-    const { canvas, tags = [], variables = {} } = input
-    return yield* (yield* tela).canvas.make({ id: canvas }).execute(variables, { async: true, tags: [...tags, tag] })
-  }
-  const { blocks, files = [], instructions, prompt, template } = input
-  return yield* (yield* spine).runs.create({
-    prompt,
-    template,
-    blocks,
-    agent_instructions: instructions,
-    files: yield* Effect.forEach(files, (path) => FileInput.fromPath(path))
-  })
+const run = Effect.fnUntraced(function*({ blocks, files, instructions, prompt, template }: SpineLine) {
+  const { runs } = yield* (yield* Clients.Clients).spine
+  return yield* runs.create({ prompt, template, blocks, agent_instructions: instructions, files })
 })
+
+/** Creates the execution of a line. */
+const execute = Effect.fnUntraced(function*({ canvas, tags = [], variables = {} }: TelaLine, tag: string) {
+  const client = yield* (yield* Clients.Clients).tela
+  return yield* client.canvas.make({ id: canvas }).execute(variables, { async: true, tags: [...tags, tag] })
+})
+
+/** Opens the files of a line. One that is missing is found before anything is created. */
+const readFiles = (paths: ReadonlyArray<string> = [], place: number) =>
+  Effect.mapError(
+    Effect.forEach(paths, (path) => FileInput.fromPath(path)),
+    ({ message }) => new UsageError({ message: `Line ${place}: ${message}` })
+  )

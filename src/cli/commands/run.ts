@@ -56,16 +56,15 @@ export const command = Command.make(
       const text = yield* readPrompt(prompt, promptFile)
       const { spine } = yield* Clients.Clients
       const client = yield* spine
+      const opened = yield* Effect.forEach(files, (path) => FileInput.fromPath(path))
       const named = yield* Create.once(
         key,
-        Effect.gen(function*() {
-          return yield* client.runs.create({
-            prompt: text,
-            template: Option.getOrUndefined(template),
-            blocks: blocks.length === 0 ? undefined : blocks,
-            agent_instructions: Option.getOrUndefined(instructions),
-            files: yield* Effect.forEach(files, (path) => FileInput.fromPath(path))
-          })
+        client.runs.create({
+          prompt: text,
+          template: Option.getOrUndefined(template),
+          blocks: blocks.length === 0 ? undefined : blocks,
+          agent_instructions: Option.getOrUndefined(instructions),
+          files: opened
         })
       )
       yield* detach ? Create.detached(named) : waitFor([named], { ...Waiting.waitOf(options), download })
