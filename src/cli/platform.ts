@@ -11,10 +11,10 @@ import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Terminal from "effect/Terminal"
 import type { Environment } from "effect/cli/Command"
 
-/** Asks nothing. Standard error as a terminal is in `terminal.ts`. */
+/** Standard output as a terminal, which asks nothing. Its size is 0 if it is none. Standard error as a terminal is in `terminal.ts`. */
 const terminal = Terminal.make({
-  columns: Effect.succeed(80),
-  rows: Effect.succeed(24),
+  columns: Effect.sync(() => process.stdout.columns ?? 0),
+  rows: Effect.sync(() => process.stdout.rows ?? 0),
   size: Effect.die("the command does not ask for the size"),
   readInput: Effect.die("the command reads no keys"),
   readLine: Effect.die("the command reads no lines"),

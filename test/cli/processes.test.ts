@@ -165,6 +165,19 @@ describe.skipIf(!linux)("on a terminal", { concurrent: true }, () => {
       )
     }).pipe(Effect.provide(server)))
 
+  it.live("graph: fits the width of the terminal", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      yield* onTerminal(100, 30, ["run", "Tides", "--key", "july", "--poll-interval", "20ms"], env)
+      for (const columns of [40, 60]) {
+        const { code, rows } = yield* onTerminal(columns, 30, ["graph", "july"], env)
+        assert.strictEqual(code, 0)
+        // A row that is too long would continue in the next one
+        assert.isTrue(rows.every((row) => row === "" || row.startsWith("✓ ")), rows.join("\n"))
+        assert.isAbove(Math.max(...rows.map((row) => row.length)), columns - 5)
+      }
+    }).pipe(Effect.provide(server)))
+
   it.live("batch: shows the runs in flight, and leaves only the outcomes", () =>
     Effect.gen(function*() {
       const env = yield* served
