@@ -22,7 +22,9 @@ export const report = (cause: Cause.Cause<unknown>): Effect.Effect<Outcome, neve
     if (line.outcome === "closedOutput") return line.outcome
     if (!isShown) {
       yield* output.note(`canvas-runs: ${line.outcome === "internal" ? Cause.pretty(cause) : line.error.message}`)
-      if (line.resume !== undefined) yield* output.note(`Wait again with:\n  ${line.resume}`)
+      if (line.resume !== undefined) {
+        yield* output.note(`${isOfFile(error) ? "Download" : "Wait"} again with:\n  ${line.resume}`)
+      }
     }
     if (output.isJson) yield* Effect.ignore(output.line(line, ""))
     return line.outcome
@@ -50,10 +52,13 @@ export const lineOf = (error: unknown): Extract<Line, { readonly type: "error" }
     outcome,
     error: failure,
     ...(continues.has(outcome) && failure.ref !== undefined
-      ? { resume: `canvas-runs wait ${format(failure.ref)}` }
+      ? { resume: `canvas-runs ${isOfFile(error) ? "download" : "wait"} ${format(failure.ref)}` }
       : undefined)
   }
 }
+
+/** Whether a file of a run could not be downloaded. That run has ended. */
+const isOfFile = Predicate.isTagged("ArtifactError")
 
 /** The outcomes after which the run that they are about may continue. */
 const continues: ReadonlySet<Outcome> = new Set(["stillRunning", "auth", "limit", "provider", "local"])

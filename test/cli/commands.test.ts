@@ -70,6 +70,16 @@ describe("execute", () => {
       }).pipe(Effect.provide(server)))
   }
 
+  it.live("--stream ends the line of its text before a message", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      const file = join(directory(), "schema.json")
+      writeFileSync(file, JSON.stringify({ type: "object" }))
+      const args = ["execute", "--canvas", canvas, "--var", "topic=tides", "--stream", "--schema", file]
+      const { code, stdout } = yield* call(args, { env })
+      assert.deepStrictEqual([code, stdout], [1, "The emulator was given topic: tides.\n"])
+    }).pipe(Effect.provide(server)))
+
   it.live("--schema accepts an output that fits, and rejects another with exit code 1", () =>
     Effect.gen(function*() {
       const env = yield* served

@@ -776,7 +776,7 @@ const downloads: ReadonlyArray<Omit<Situation, "command">> = [
     args: ({ directory }) => ["july", directory],
     before: [["run", "Tides", "--key", "july", ...fast]],
     faults: [always(Fault.on(Fault.status(503, { headers: { "retry-after": "0" } }), "*", "/_artifacts"))],
-    told: /503|artifact/i
+    told: /503[^]*Download again with:\n {2}canvas-runs download spine:run:/
   },
   { name: "no run", outcome: "badRequest", args: [], told: /run/ }
 ]

@@ -160,7 +160,12 @@ const printStream = Effect.fnUntraced(function*<E, R>(stream: Stream.Stream<Tela
     const text = textOf(part.result)
     const rest = printed === text ? "" : printed === "" ? text : `\n${text}`
     return isJson ? printResult(part.result) : piece({ type: "text", text: rest }, `${rest}\n`)
-  })
+  }).pipe(
+    // The text so far ends in the middle of a line, and a message follows
+    Effect.tapError(() =>
+      isJson || printed === "" ? Effect.void : Effect.ignore(piece({ type: "text", text: "" }, "\n"))
+    )
+  )
 })
 
 /** Says what an interruption means for an execution that cannot be looked up. */
