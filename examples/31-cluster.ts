@@ -41,7 +41,11 @@ const cluster = (port?: number) =>
           shardingConfig: { ...times, runnerAddress: Option.some(RunnerAddress.make("127.0.0.1", port)) }
         })
     ),
-    Layer.provideMerge(PgClient.layerConfig({ url: Config.Redacted("DATABASE_URL") }))
+    Layer.provideMerge(PgClient.layerConfig({
+      url: Config.Redacted("DATABASE_URL"),
+      // More than the largest response of a provider
+      maxMessageSize: Config.succeed(64 * 1024 * 1024)
+    }))
   )
 
 const runner = (port: number) =>

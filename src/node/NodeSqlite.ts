@@ -59,8 +59,8 @@ export interface Options {
  * (`BEGIN IMMEDIATE`), so it never fails halfway because of another writer. A commit survives a crash of the process. A power
  * cut may lose the last commits (`synchronous = NORMAL`), but does not damage the file.
  *
- * It needs Node 22.13 or newer, or Deno 2.2. On other platforms building it fails with a `ConfigError`. A file that cannot be
- * opened is an `SqlError`.
+ * It needs Node 22.13 or newer, or Deno 2.2. On other platforms building it fails with a `ConfigError`. With Node 22.13 to 22.18 import
+ * `canvas-runs/node/NodeSqlite`, because `canvas-runs/node` needs Node 22.19. A file that cannot be opened is an `SqlError`.
  *
  * **Example** (Runs in one file)
  *
