@@ -61,10 +61,11 @@ export const resolve = Effect.fnUntraced(function*(name: string, provider: Optio
   if (Option.isSome(ref)) return { ref: ref.value } satisfies Named as Named
   if (name === last) {
     const entries = yield* (yield* (yield* State).open).list()
-    const entry = entries.at(-1)
+    // A line of a batch that the provider refused has an entry and no run
+    const entry = entries.findLast(({ _tag }) => _tag !== "Refused")
     return entry === undefined
       ? yield* new UsageError({
-        message: `${last} names no run: the store is empty. Create a run first, or give a ref.`
+        message: `${last} names no run: the store has none. Create a run first, or give a ref.`
       })
       : yield* named(entry)
   }

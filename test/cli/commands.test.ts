@@ -201,6 +201,7 @@ describe("batch", () => {
       assert.match(stderr, /pets\/cats has no run[^]*canvas-runs forget pets\/cats/)
       const again = yield* call(batch, { env, stdin })
       assert.match(again.stdout, /pets\/cats: refused earlier/)
+      assert.match((yield* call(["get", "@last"], { env })).stderr, /@last names no run/)
       yield* succeed(["forget", "pets/cats"], env)
       yield* succeed(batch, env, stdin)
     }).pipe(Effect.provide(server)))

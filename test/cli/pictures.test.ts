@@ -127,7 +127,7 @@ describe("a picture that cannot be made", { concurrent: true }, () => {
   > = [
     ["graph without a run", ["graph"], 2, /run/],
     ["graph of a name that the store does not know", ["graph", "july"], 2, /"july" is not a run of this store/],
-    ["graph of an empty store", ["graph", "@last"], 2, /the store is empty/],
+    ["graph of an empty store", ["graph", "@last"], 2, /the store has none/],
     ["graph in an unknown form", ["graph", "@last", "--format", "dot"], 2, /dot/],
     ["graph of an execution", ["graph", `tela:execution:${id}`], 2, /has no blocks. See "canvas-runs report"/],
     ["graph without a key", ["graph", `spine:run:${id}`], 4, /SPINE_API_KEY is not set/],

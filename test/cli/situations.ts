@@ -622,7 +622,7 @@ const waits: ReadonlyArray<Omit<Situation, "command">> = [
     name: "@last in an empty store",
     outcome: "badRequest",
     args: ["@last"],
-    told: /the store is empty[^]*Create a run/
+    told: /the store has none[^]*Create a run/
   },
   {
     name: "an id without a provider",
