@@ -6,6 +6,7 @@ import { Otlp } from "effect/observability"
 import { GenAiTelemetry, Spine, Tela } from "canvas-runs"
 import { Fault, SpineEmulator, TelaEmulator, type TelaScript, Timeline } from "canvas-runs/testing"
 import { collector, read, readProtobuf } from "./support/otlp.ts"
+import { serve } from "./support/servers.ts"
 import { apiKey as spineKey } from "./support/spine.ts"
 import { apiKey as telaKey, applicationId, canvasId } from "./support/tela.ts"
 
@@ -168,6 +169,26 @@ describe("a collector", () => {
         "http.client GET"
       ])
       assert.isFalse([...received.metrics().keys()].some((name) => name.startsWith("gen_ai")))
+    })))
+
+  it.live("that refuses everything or does not answer fails no run", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const refusing = yield* serve((_, response) => response.writeHead(400).end("no"))
+      const silent = yield* serve(() => {})
+      for (const { baseUrl } of [refusing, silent]) {
+        const telemetry = Otlp.layerJson({
+          baseUrl,
+          shutdownTimeout: "1 second",
+          resource: { serviceName: "reports" }
+        })
+        const { status } = yield* runSpine.pipe(
+          Effect.provide(Layer.provideMerge(spine, GenAiTelemetry.layer(telemetry))),
+          Effect.provide(FetchHttpClient.layer)
+        )
+        assert.strictEqual(status, "completed")
+      }
+      assert.isAbove(refusing.connections(), 0)
+      assert.isAbove(silent.connections(), 0)
     })))
 
   it.live("never receives a prompt, an output, a key or a link, whatever fails", () =>
