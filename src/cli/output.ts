@@ -205,8 +205,8 @@ export const layer = (isJson: boolean): Layer.Layer<Output, never, Stdio.Stdio> 
           Stream.run(Stream.make(text), stdio.stdout()),
           (cause) => new LocalError({ message: `Standard output cannot be written: ${reasonOf(cause)}.`, cause })
         ))
-      /** On a terminal, a text of the provider must not move the cursor. In a pipe it is data. */
-      const shown = ({ type }: Line, text: string) => isTerminal && textsOfProvider.has(type) ? clean(text) : text
+      /** On a terminal, a text of the provider, or a key that an agent chose, must not move the cursor. In a pipe it is data. */
+      const shown = ({ type }: Line, text: string) => isTerminal && textsOfOthers.has(type) ? clean(text) : text
       const service: Service = {
         isJson,
         line: (line, text) => write(isJson ? `${encode(line)}\n` : text === "" ? "" : `${shown(line, text)}\n`),
@@ -228,7 +228,7 @@ export const layer = (isJson: boolean): Layer.Layer<Output, never, Stdio.Stdio> 
     })
   )
 
-const textsOfProvider: ReadonlySet<Line["type"]> = new Set(["result", "delta", "file", "run"])
+const textsOfOthers: ReadonlySet<Line["type"]> = new Set(["result", "delta", "file", "run", "entry", "outcome"])
 
 /** Shows control characters, except line breaks and tabs. */
 const clean = (text: string): string =>

@@ -178,6 +178,15 @@ describe.skipIf(!linux)("on a terminal", { concurrent: true }, () => {
       }
     }).pipe(Effect.provide(server)))
 
+  it.live("list: shows no control characters of a key, which an agent may have chosen", () =>
+    Effect.gen(function*() {
+      const env = home()
+      const { code, stdout } = yield* onTerminal(100, 30, ["attach", "ju\u001b[2Jly", "spine:run:1"], env)
+      assert.strictEqual(code, 0)
+      assert.match(stdout, /ju\ufffd\[2Jly/)
+      assert.match((yield* onTerminal(100, 30, ["list"], env)).stdout, /ju\ufffd\[2Jly/)
+    }))
+
   it.live("batch: shows the runs in flight, and leaves only the outcomes", () =>
     Effect.gen(function*() {
       const env = yield* served
