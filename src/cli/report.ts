@@ -22,9 +22,7 @@ export const report = (cause: Cause.Cause<unknown>): Effect.Effect<Outcome, neve
     if (line.outcome === "closedOutput") return line.outcome
     if (!isShown) {
       yield* output.note(`canvas-runs: ${line.outcome === "internal" ? Cause.pretty(cause) : line.error.message}`)
-      if (line.resume !== undefined) {
-        yield* output.note(`${isOfFile(error) ? "Download" : "Wait"} again with:\n  ${line.resume}`)
-      }
+      yield* sayResume(error, line)
     }
     if (output.isJson) yield* Effect.ignore(output.line(line, ""))
     return line.outcome
@@ -38,9 +36,16 @@ export const reportOne = (key: string, error: unknown): Effect.Effect<Outcome, n
     const output = yield* Output
     const line = lineOf(error)
     yield* output.note(`${key}: ${line.error.message}`)
+    yield* sayResume(error, line)
     if (output.isJson) yield* Effect.ignore(output.line({ ...line, key }, ""))
     return line.outcome
   })
+
+/** Says how to continue, if the run may. */
+const sayResume = (error: unknown, { resume }: ReturnType<typeof lineOf>) =>
+  resume === undefined
+    ? Effect.void
+    : Output.use(({ note }) => note(`${isOfFile(error) ? "Download" : "Wait"} again with:\n  ${resume}`))
 
 /** Describes an error as a line of output. */
 export const lineOf = (error: unknown): Extract<Line, { readonly type: "error" }> & { readonly outcome: Outcome } => {

@@ -535,7 +535,7 @@ const watches: ReadonlyArray<Omit<Situation, "command">> = [
     outcome: "stillRunning",
     args: ["july", ...fast, "--timeout", "50ms"],
     before: createdSlow,
-    told: /canvas-runs wait|continues/,
+    told: /canvas-runs wait spine:run:/,
     several: true
   },
   {
