@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Equal, Schema } from "effect"
-import { RunError, RunStore, Tela } from "canvas-runs"
+import { Budget, RunError, RunStore, Tela } from "canvas-runs"
 import { DurableRun } from "canvas-runs/workflow"
 import { classes, ref, request } from "./support/errors.ts"
 
@@ -46,7 +46,7 @@ const hostile: ReadonlyArray<unknown> = [
 
 describe("constructing an error never fails", () => {
   it("C1: the table has every error class that the library exports", () => {
-    const exported = [...Object.values(RunError), ...Object.values(RunStore)].filter((value) =>
+    const exported = [RunError, RunStore, Budget].flatMap((module) => Object.values<unknown>(module)).filter((value) =>
       typeof value === "function" && value.prototype instanceof Error
     )
     assert.sameMembers(classes.map(([Class]) => Class as unknown), exported)

@@ -95,7 +95,7 @@ const fitting = (fields: Schema.Struct.Fields, input: unknown): Record<string, u
     } else if (!isOptional) {
       out[name] = name === "reason"
         ? (field as Schema.Literals<[string]>).literals[0]
-        : shown(name, (substitutes[name] ?? messageOf)(value))
+        : shown(name, (substitutes[name] ?? (field.ast._tag === "Number" ? () => 0 : messageOf))(value))
     }
   }
   return out
@@ -127,14 +127,12 @@ const show: Readonly<Record<string, (value: never) => unknown>> = {
 }
 
 /**
- * The value that replaces a required field that does not fit, by the name of the field. A text is replaced by {@link messageOf}
- * of the value.
+ * The value that replaces a required field that does not fit, by the name of the field. A number is replaced by zero, and a text by
+ * {@link messageOf} of the value.
  */
 const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
   errors: (value) => attempt(() => Array.from(value as Iterable<unknown>, messageOf)) ?? [],
   refs: () => [],
-  attempts: () => 0,
-  polls: () => 0,
   history: () => [],
   elapsed: () => Duration.zero,
   received: () => ({ message: "", structured: undefined, chunks: 0 }),

@@ -1,6 +1,6 @@
 /** The error classes of the library. */
 import { Duration, type Schema } from "effect"
-import { RunError, RunRef, RunStore } from "canvas-runs"
+import { Budget, RunError, RunRef, RunStore } from "canvas-runs"
 
 export interface ErrorClass extends Schema.Codec<Error & { readonly _tag: string; readonly ref?: RunRef.RunRef }> {
   new(
@@ -95,5 +95,14 @@ export const classes: ReadonlyArray<readonly [Class: ErrorClass, fields: Readonl
     key: "k",
     ref,
     cause: "x"
-  }]
+  }],
+  [Budget.BudgetExceededError as unknown as ErrorClass, {
+    message: "m",
+    account: "a",
+    limit: 3,
+    spent: 1,
+    reserved: 1,
+    estimate: 2
+  }],
+  [Budget.BudgetError as unknown as ErrorClass, { message: "m", operation: "o", cause: "x" }]
 ]
