@@ -95,7 +95,9 @@ const fitting = (fields: Schema.Struct.Fields, input: unknown): Record<string, u
     } else if (!isOptional) {
       out[name] = name === "reason"
         ? (field as Schema.Literals<[string]>).literals[0]
-        : shown(name, (substitutes[name] ?? (field.ast._tag === "Number" ? () => 0 : messageOf))(value))
+        : field.ast._tag === "Number"
+        ? 0
+        : shown(name, (substitutes[name] ?? messageOf)(value))
     }
   }
   return out
