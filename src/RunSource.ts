@@ -339,7 +339,10 @@ export interface PollState<out Snapshot = unknown> {
   readonly snapshot: Snapshot | undefined
   /** The progress in that snapshot, if it reports any. */
   readonly progress: Progress | undefined
-  /** Time since the progress last changed, or since the wait began if it has not changed. */
+  /**
+   * Time since the progress last changed, or since the wait began if it has not changed. The change was between two polls: the tasks that
+   * ended between them are assumed to have ended at even distances.
+   */
   readonly sinceProgress: Duration.Duration
   /** How many polls were made, this one included. */
   readonly polls: number

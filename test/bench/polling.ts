@@ -45,12 +45,14 @@ const follow = (schedule: Polling.PollSchedule, life: Life, seed: number, learnt
       estimate,
       remaining: Duration.infinity
     }
+    const before = now
     now += delay(state, random(), learnt) / 1000
     polls++
     while (completed < life.tasks.length && life.tasks[completed]! <= now) completed++
     const seen = life.shown?.(completed)
     if (seen?.completed !== progress?.completed) {
-      changed = now
+      const ended = seen!.completed - progress!.completed
+      changed = (before + ended * now) / (ended + 1)
       progress = seen
     }
   }
@@ -143,8 +145,8 @@ const reasonOf = (
 ): string | undefined => {
   if (hints === "halting progress") {
     return isLearnt
-      ? "The bound knows the speeds and the halting law. A history shows only the halts that are followed by a long pause."
-      : "Without a history, it assumes that the progress of one run in 50 halts. Here it is every run."
+      ? "The bound knows the speeds and the halting law. 30 runs show them only roughly."
+      : "Without a history, it assumes that progress seldom halts. Here it halts in every run."
   }
   if (isLearnt) return reason
   if (hints === "estimate") return estimated
@@ -165,12 +167,9 @@ const panels: Readonly<Record<string, string>> = {
   "no estimate": "no estimate"
 }
 
-/**
- * After 30 runs of a kind, 1.2 times the theoretical minimum. It is 50 % of the polls of the peer instead if no minimum is known, and
- * for progress that halts, if the minimum allows that.
- */
-const learntTarget = ({ hints }: Family, peer: string, polls: number, bound: number | undefined): Target =>
-  bound === undefined || (hints === "halting progress" && bound <= 0.5 * polls)
+/** After 30 runs of a kind, 1.2 times the theoretical minimum. For progress that halts, 50 % of the polls of a fixed interval. */
+const learntTarget = ({ hints }: Family, peer: string, bound: number | undefined): Target =>
+  bound === undefined || (hints === "halting progress" && peer.endsWith("fixed"))
     ? { peer, atMost: 0.5 }
     : { peer: "bound", atMost: 1.2 }
 
@@ -190,7 +189,9 @@ const compare = (
   const theirs = summarise(peers[peer]!, lives)
   const ours = matched(adaptive, lives, theirs.delay, knowing)
   const least = bound?.(theirs.delay)
-  const target = (knowing === undefined ? targetOf : learntTarget)(family, peer, mean(theirs.polls.values), least)
+  const target = knowing === undefined
+    ? targetOf(family, peer, mean(theirs.polls.values), least)
+    : learntTarget(family, peer, least)
   const panel = panels[family.name]
   const isDrawn = measure === family.name || knowing !== undefined
   return {

@@ -231,8 +231,11 @@ const hazardOf = ({ span, tasks, weight }: Rest, time: number): number => {
   return (weight + tasks - 1) / (span + time) / sum
 }
 
+/** The `meanInterval` of a run that has one task left. The number of tasks may grow, so this is slightly longer than the model asks for. */
+const taskInterval = ({ span, weight }: Rest): number => 1.4 * Math.sqrt(span / weight)
+
 /** How often the progress of a run halts before the run ends, where nothing is known of its kind. */
-export const usuallyHalts = 0.02
+export const usuallyHalts = 0.01
 
 const untilNextPoll = (
   state: PollState,
@@ -249,22 +252,25 @@ const untilNextPoll = (
   let trust = 0
   let scale = age
   let isReported = false
+  const usualInterval = model.meanInterval(age)
+  const rateOf = (share: number, interval: number) => share * (interval / (2 * targetLatency)) ** 2
   if (rest !== undefined) {
     // By Bayes' rule: a pause like this one, at the speed so far, against progress that has halted
     trust = 1 / (1 + halts / (1 - halts) * (rest.span / (rest.span - quiet)) ** rest.weight)
     scale = rest.span / rest.weight
-    // The number of tasks may grow, so poll slightly more often than the model asks for
-    const rateOf = (share: number, { span, weight }: Rest) => share * (1.4 / (2 * targetLatency)) ** 2 * span / weight
     // Where progress was seen and has halted, the tasks are still done at the speed so far, and are no longer reported
     const hidden = quiet < elapsed ? restOf(model, state.progress, age - quiet)! : undefined
-    const restRate = rateOf(trust, rest)
-    const hiddenRate = hidden === undefined ? 0 : rateOf(1 - trust, hidden)
+    const restRate = rateOf(trust, taskInterval(rest))
+    // The end of hidden tasks is harder to foresee than that of the last task. If progress often halts, that is the usual end
+    const hiddenRate = hidden === undefined
+      ? 0
+      : rateOf(1 - trust, (1 - halts) * taskInterval(hidden) + halts * usualInterval)
     byProgress = (time) =>
       restRate * hazardOf(rest, time) + (hidden === undefined ? 0 : hiddenRate * hazardOf(hidden, quiet + time))
     isReported = trust > 0.5
     if (hidden !== undefined) trust = 1
   }
-  const modelRate = (1 - trust) * (model.meanInterval(age) / (2 * targetLatency)) ** 2
+  const modelRate = rateOf(1 - trust, usualInterval)
   // The hazard, weighted by the price of a delay. The best poll rate is the square root of half of it
   const hazard = (time: number): number =>
     2 * ((modelRate === 0 ? 0 : modelRate * model.density(age + time) / model.survival(age + time)) +

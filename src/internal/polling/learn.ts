@@ -19,8 +19,9 @@ const change = 0.04
 /** The estimate, or what is assumed without one, counts as much as this number of runs. */
 const priorRuns = 2
 
-/** The share of halting progress is that of this number of the latest runs. The usual share counts as much as all of them. */
+/** The share of halting progress is that of this number of the latest runs. The usual share counts as much as three times that number. */
 const recentHalts = 8
+const priorHalts = 24
 
 /** Learns from the runs of a kind, the oldest first. */
 export const learn = (lessons: ReadonlyArray<Lesson>): Learnt | undefined => {
@@ -45,7 +46,7 @@ export const learn = (lessons: ReadonlyArray<Lesson>): Learnt | undefined => {
   return {
     model: about(spread(logs, weights.map((weight) => weight / share), width), 0),
     share,
-    halts: (usuallyHalts * recentHalts + halted) / (recentHalts + recent.length)
+    halts: (usuallyHalts * priorHalts + halted) / (priorHalts + recent.length)
   }
 }
 

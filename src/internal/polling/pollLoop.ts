@@ -147,7 +147,11 @@ const succeeded = <S extends RunSource.Any, SE, SR>(
   const phase = Decide.phaseOf(source, answer)
   const progress = phase._tag === "Pending" ? phase.progress : undefined
   if (progress?.completed !== loop.completed || progress?.total !== loop.total) {
-    loop.progressAt = Math.round(elapsed(loop))
+    // The first poll shows an earlier change. Later, the new tasks are assumed to have ended at even distances since the last poll
+    if (loop.polls > 1) {
+      const ended = Math.max(1, (progress?.completed ?? 0) - (loop.completed ?? 0))
+      loop.progressAt = Math.round((loop.outcomeAt + ended * elapsed(loop)) / (ended + 1))
+    }
     loop.completed = progress?.completed
     loop.total = progress?.total
   }

@@ -492,7 +492,7 @@ describe("the input of a schedule", () => {
       assert.isUndefined(states[0]!.progress)
     }))
 
-  it.effect("has the progress, and the time since a part of it changed", () =>
+  it.effect("has the progress, and the time since a part of it changed, which is the middle between two polls", () =>
     Effect.gen(function*() {
       const at = (completed: number, total: number) => ({ status: "running", progress: { completed, total } })
       const states = yield* statesOf(["running", at(0, 5), at(0, 5), at(1, 5), at(1, 5), at(1, 6), at(1, 6), "running"])
@@ -508,7 +508,17 @@ describe("the input of a schedule", () => {
       ])
       assert.deepStrictEqual(
         states.map(({ sinceProgress }) => Duration.toMillis(sinceProgress)),
-        [0, 0, 5000, 0, 5000, 0, 5000, 0]
+        [0, 2500, 7500, 2500, 7500, 2500, 7500, 2500]
+      )
+    }))
+
+  it.effect("takes several tasks that ended between two polls as ended at even distances", () =>
+    Effect.gen(function*() {
+      const at = (completed: number) => ({ status: "running", progress: { completed, total: 9 } })
+      const states = yield* statesOf([at(2), at(2), at(6), at(6), at(7)])
+      assert.deepStrictEqual(
+        states.map(({ sinceProgress }) => Duration.toMillis(sinceProgress)),
+        [0, 5000, 1000, 6000, 2500]
       )
     }))
 
