@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import type { RunRef } from "../internal/ref.ts"
+import { again } from "./again.ts"
 import { Clients } from "./clients.ts"
 import { Reported, UsageError } from "./errors.ts"
 import type * as RunStore from "../RunStore.ts"
@@ -59,7 +60,7 @@ const onceWith = Effect.fnUntraced(function*<E, R>(
     Effect.catchTag("CreateOutcomeUnknownError", (error) =>
       Effect.gen(function*() {
         const outcome = yield* reportOne(key, error)
-        yield* note(`The store has it under the key ${key}. Find out with:\n  canvas-runs reconcile ${key}`)
+        yield* note(`The store has it under the key ${key}. Find out with:\n  ${yield* again("reconcile", key)}`)
         return yield* new Reported({ outcome })
       }))
   )

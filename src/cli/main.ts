@@ -15,6 +15,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
+import * as Again from "./again.ts"
 import { version } from "./version.ts"
 import type { Outcome } from "./exitCode.ts"
 import * as Output from "./output.ts"
@@ -193,7 +194,7 @@ export const main = (
   }).pipe(
     Effect.catchCause(report),
     Effect.provide([
-      State.layer(valueOf(flags, "--store")),
+      State.layer(Again.valueOf(flags, "--store")),
       Layer.effect(CliOutput.Presenter, presenter),
       CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel] }),
       // `--completions` prints here, and logs go to standard error
@@ -217,6 +218,7 @@ export const main = (
   )
   return Stop.orStop(command, stopped, announce, reportStop).pipe(
     Effect.provideService(Stop.Creates, { count: 0 }),
+    Effect.provideService(Again.Given, Again.givenIn(flags)),
     Effect.provide(Output.layer(isJson(flags)))
   )
 }
@@ -224,14 +226,7 @@ export const main = (
 /** Whether the output is JSON. Like each flag without a value, `--json` may have one, such as `--json=false`. */
 const isJson = (args: ReadonlyArray<string>): boolean =>
   args.some((arg) => arg === "--json" || arg.startsWith("--json=")) &&
-  !/^(?:false|no|off|0|n)$/.test(Option.getOrElse(valueOf(args, "--json"), () => ""))
-
-/** The value of a flag that is needed before the arguments are parsed. */
-const valueOf = (args: ReadonlyArray<string>, flag: string): Option.Option<string> => {
-  const index = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`))
-  const arg = args[index]
-  return Option.fromUndefinedOr(arg === flag ? args[index + 1] : arg?.slice(flag.length + 1))
-}
+  !/^(?:false|no|off|0|n)$/.test(Option.getOrElse(Again.valueOf(args, "--json"), () => ""))
 
 /** Prints what was asked for to standard output, and the faults of a call to standard error. */
 const presenter = Effect.gen(function*() {

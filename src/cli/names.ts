@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import type { RunRef } from "../internal/ref.ts"
 import type * as RunStore from "../RunStore.ts"
 import { CreateOutcomeUnknownError } from "../RunError.ts"
+import { again } from "./again.ts"
 import { UsageError } from "./errors.ts"
 import { format, parse } from "./refText.ts"
 import { State } from "./state.ts"
@@ -79,7 +80,7 @@ export const resolve = Effect.fnUntraced(function*(name: string, provider: Optio
   }
   return yield* new UsageError({
     message: `${JSON.stringify(name)} is not a run of this store: neither a key nor the id of one. ` +
-      `See "canvas-runs list", or give a ref such as spine:run:ID, or --provider with an id.`
+      `See "${yield* again("list")}", or give a ref such as spine:run:ID, or --provider with an id.`
   })
 })
 
@@ -113,30 +114,31 @@ export const tracked = Effect.fnUntraced(function*<A, E, R>(run: Named, wait: Ef
   return key === undefined ? yield* wait : yield* (yield* (yield* State).open).track(key, wait)
 })
 
-const named = (entry: RunStore.Entry): Effect.Effect<Named, UsageError | CreateOutcomeUnknownError> => {
+const named = Effect.fnUntraced(function*(entry: RunStore.Entry) {
   const { key } = entry
   switch (entry._tag) {
     case "Created":
     case "Finished":
-      return Effect.succeed({ key, ref: entry.ref })
+      return { key, ref: entry.ref } satisfies Named as Named
     case "Refused":
-      return Effect.fail(
-        new UsageError({
-          message: `The key ${key} has no run, because the provider refused to create it. ` +
-            `Use "canvas-runs forget ${key}", and create it again.`
-        })
-      )
+      return yield* new UsageError({
+        message: `The key ${key} has no run, because the provider refused to create it. ` +
+          `Use "${yield* again("forget", key)}", and create it again.`
+      })
     case "Creating":
     case "Unknown":
-      return Effect.fail(
-        new CreateOutcomeUnknownError({
-          operation: "RunStore.get",
-          message: `It is not known whether the run of the key ${key} was created. ` +
-            `Use "canvas-runs reconcile ${key}", or look for it at the provider: then "canvas-runs attach" or "forget".`,
-          attempts: 0,
-          elapsed: Duration.zero,
-          cause: undefined
-        })
-      )
+      return yield* new CreateOutcomeUnknownError({
+        operation: "RunStore.get",
+        message: `It is not known whether the run of the key ${key} was created. Use "${yield* again(
+          "reconcile",
+          key
+        )}", or look for it at the provider: then "${yield* again("attach", key, "REF")}" or "${yield* again(
+          "forget",
+          key
+        )}".`,
+        attempts: 0,
+        elapsed: Duration.zero,
+        cause: undefined
+      })
   }
-}
+})

@@ -5,6 +5,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as CliError from "effect/cli/CliError"
 import { read } from "../internal/ref.ts"
+import { again } from "./again.ts"
 import { Reported } from "./errors.ts"
 import { exitCodes, type Outcome, outcomeOf } from "./exitCode.ts"
 import { format } from "./refText.ts"
@@ -18,7 +19,7 @@ export const report = (cause: Cause.Cause<unknown>): Effect.Effect<Outcome, neve
     if (isReported(error)) return error.outcome
     // The presenter, or the wait that was stopped, has written the text of these
     const isShown = CliError.isCliError(error) || Predicate.isTagged(error, "StoppedError")
-    const line = lineOf(error)
+    const line = yield* lineOf(error)
     if (line.outcome === "closedOutput") return line.outcome
     if (!isShown) {
       yield* output.note(`canvas-runs: ${line.outcome === "internal" ? Cause.pretty(cause) : line.error.message}`)
@@ -34,7 +35,7 @@ const isReported = Schema.is(Reported)
 export const reportOne = (key: string, error: unknown): Effect.Effect<Outcome, never, Output> =>
   Effect.gen(function*() {
     const output = yield* Output
-    const line = lineOf(error)
+    const line = yield* lineOf(error)
     yield* output.note(`${key}: ${line.error.message}`)
     yield* sayResume(error, line)
     if (output.isJson) yield* Effect.ignore(output.line({ ...line, key }, ""))
@@ -42,13 +43,15 @@ export const reportOne = (key: string, error: unknown): Effect.Effect<Outcome, n
   })
 
 /** Says how to continue, if the run may. */
-const sayResume = (error: unknown, { resume }: ReturnType<typeof lineOf>) =>
+const sayResume = (error: unknown, { resume }: ErrorLine) =>
   resume === undefined
     ? Effect.void
     : Output.use(({ note }) => note(`${isOfFile(error) ? "Download" : "Wait"} again with:\n  ${resume}`))
 
+type ErrorLine = Extract<Line, { readonly type: "error" }> & { readonly outcome: Outcome }
+
 /** Describes an error as a line of output. */
-export const lineOf = (error: unknown): Extract<Line, { readonly type: "error" }> & { readonly outcome: Outcome } => {
+const lineOf = Effect.fnUntraced(function*(error: unknown): Effect.fn.Return<ErrorLine> {
   const outcome = outcomeOf(error)
   const failure = failureOf(error)
   return {
@@ -57,10 +60,10 @@ export const lineOf = (error: unknown): Extract<Line, { readonly type: "error" }
     outcome,
     error: failure,
     ...(continues.has(outcome) && failure.ref !== undefined
-      ? { resume: `canvas-runs ${isOfFile(error) ? "download" : "wait"} ${format(failure.ref)}` }
+      ? { resume: yield* again(isOfFile(error) ? "download" : "wait", format(failure.ref)) }
       : undefined)
   }
-}
+})
 
 /** Whether a file of a run could not be downloaded. That run has ended. */
 const isOfFile = Predicate.isTagged("ArtifactError")

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { again } from "./again.ts"
 import { Clients } from "./clients.ts"
 import { download, end, type Ended, folderOf, follow, type Wait } from "./follow.ts"
 import { Reported } from "./errors.ts"
@@ -81,7 +82,7 @@ const print = Effect.fnUntraced(function*({ ref }: Named, ended: Ended, options:
     `Files: ${names.join(", ")}. ${
       (yield* Clients).isEmulated
         ? "Give --download DIRECTORY to keep them."
-        : `Download them with:\n  canvas-runs download ${format(ref)}`
+        : `Download them with:\n  ${yield* again("download", format(ref))}`
     }`
   )
 })

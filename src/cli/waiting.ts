@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { again } from "./again.ts"
 import { Clients } from "./clients.ts"
 import type { Wait } from "./follow.ts"
 import { type Named } from "./names.ts"
@@ -62,7 +63,7 @@ export const resumable = <A, E, R>(runs: ReadonlyArray<Named>, wait: Effect.Effe
 export const sayResume = Effect.fnUntraced(function*(runs: ReadonlyArray<Named>) {
   const { isJson, line, note } = yield* Output
   if ((yield* Clients).isEmulated) return yield* note("\nStopped. The emulator ended, and the run with it.")
-  const command = `canvas-runs wait ${runs.map(({ ref }) => format(ref)).join(" ")}`
+  const command = yield* again("wait", ...runs.map(({ ref }) => format(ref)))
   const continues = runs.length === 1 ? "The run continues" : "The runs continue"
   yield* note(`\nStopped waiting. ${continues}. Wait again with:\n  ${command}`)
   if (isJson) yield* Effect.ignore(line({ type: "resume", refs: runs.map(({ ref }) => ref), command }, ""))

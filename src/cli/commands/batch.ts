@@ -14,6 +14,7 @@ import { oneLine, parseJson } from "../../internal/describe.ts"
 import type { RunRef } from "../../internal/ref.ts"
 import * as RunStore from "../../RunStore.ts"
 import { BlockType, Template } from "../../spine/SpineSchema.ts"
+import { again } from "../again.ts"
 import * as Clients from "../clients.ts"
 import { end, folderOf, follow } from "../follow.ts"
 import { Reported, UsageError } from "../errors.ts"
@@ -187,7 +188,7 @@ export const command = Command.make(
       yield* line({ type: "summary", counts }, "")
       yield* note(`${counts.succeeded} succeeded, ${counts.failed} failed, ${counts.earlier} ended earlier`)
       if (failures.includes("unknownCreate")) {
-        yield* note("Find out whether the runs of unknown outcome were created with:\n  canvas-runs reconcile")
+        yield* note(`Find out whether the runs of unknown outcome were created with:\n  ${yield* again("reconcile")}`)
       }
       const outcome = together(failures)
       if (outcome !== "success") return yield* new Reported({ outcome })

@@ -6,6 +6,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import type * as RunStore from "../../RunStore.ts"
+import { again } from "../again.ts"
 import * as Clients from "../clients.ts"
 import { Reported, UsageError } from "../errors.ts"
 import { together } from "../exitCode.ts"
@@ -161,7 +162,12 @@ const reconcileOne = Effect.fnUntraced(function*(key: string, settlingTime: Opti
   if (entry._tag !== "Unknown" && entry._tag !== "Creating") return "success" as const
   yield* note(
     entry.tag === undefined
-      ? `${key}: Spine cannot list runs. Look in its developer portal, then use "canvas-runs attach ${key} REF" or "canvas-runs forget ${key}".`
+      ? `${key}: Spine cannot list runs. Look in its developer portal, then use "${yield* again(
+        "attach",
+        key,
+        "REF"
+      )}" or ` +
+        `"${yield* again("forget", key)}".`
       : `${key}: the provider has no such run yet. Try again later.`
   )
   return "unknownCreate" as const
@@ -169,11 +175,12 @@ const reconcileOne = Effect.fnUntraced(function*(key: string, settlingTime: Opti
 
 /** Fails for a key that the store does not have. */
 const known = (store: RunStore.Service, key: string) =>
-  Effect.filterOrFail(
-    store.get(key),
-    (entry) => entry !== undefined,
-    () => new UsageError({ message: `The store has no key ${JSON.stringify(key)}. See "canvas-runs list".` })
-  )
+  Effect.gen(function*() {
+    if ((yield* store.get(key)) !== undefined) return
+    return yield* new UsageError({
+      message: `The store has no key ${JSON.stringify(key)}. See "${yield* again("list")}".`
+    })
+  })
 
 const printEntry = Effect.fnUntraced(function*(key: string) {
   const { line } = yield* Output
