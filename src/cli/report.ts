@@ -5,6 +5,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as CliError from "effect/cli/CliError"
 import { read } from "../internal/ref.ts"
+import { advised } from "./advice.ts"
 import { again } from "./again.ts"
 import { Reported } from "./errors.ts"
 import { exitCodes, type Outcome, outcomeOf } from "./exitCode.ts"
@@ -78,7 +79,7 @@ export const failureOf = (error: unknown): Failure => {
   const ref = Predicate.hasProperty(error, "ref") ? read(error.ref) : undefined
   return {
     tag: Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : nameOf(error),
-    message: messageOf(error),
+    message: advised(messageOf(error)),
     ...member("isRetryable", Predicate.isBoolean),
     ...member("requestId", Predicate.isString),
     ...member("status", Predicate.isNumber),

@@ -2,10 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { Fault, SpineEmulator } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
+import { advised } from "../../src/cli/advice.ts"
 import { call, home, linesOf } from "./support.ts"
 
 const key = "sk_spine_kept_in_a_file"
@@ -67,4 +69,36 @@ describe("a line to continue with", () => {
       const [, forget] = /"(canvas-runs forget .*)"/.exec(stderr) ?? []
       assert.strictEqual((yield* paste(forget!, { env })).code, 0)
     }).pipe(Effect.provide(CombinedEmulatorServer.layer())))
+})
+
+describe("advice", () => {
+  it("of the library names commands and flags in the shell", () => {
+    const file = fileURLToPath(new URL("../messages/messages.snapshot.txt", import.meta.url))
+    const shown =
+      /^ {2}(?:RunTimeout|WaitStopped|CreateOutcomeUnknown|DuplicateRuns|InvalidOutput|StreamInterrupted|Artifact|Transport)Error: (.*)$/gm
+    const messages = Array.from(readFileSync(file, "utf8").matchAll(shown), ([, message]) => message!)
+    assert.isAtLeast(messages.length, 30)
+    for (const message of messages.filter((message) => !message.includes("schedule"))) {
+      assert.notMatch(
+        advised(message),
+        /this error|that option|handle|skipResultValidation|onUnknown|\w\(\w+, |filename/
+      )
+    }
+  })
+
+  it("of a timeout is to wait again, or longer", () => {
+    assert.strictEqual(
+      advised(
+        "The spine run 1 had not ended after 1s and 2 polls (last: running): timeout (1 second) has passed. " +
+          "The run continues at the provider: wait again with this error's ref, or raise that option."
+      ),
+      "The spine run 1 had not ended after 1s and 2 polls (last: running): --timeout (1 second) has passed. " +
+        "The run continues at the provider: wait again, or give a longer --timeout."
+    )
+  })
+
+  it("leaves the words of a provider alone", () => {
+    const message = "The spine run 1 failed: the forget(key) of a timeout has passed. See \"canvas-runs get 1 --json\"."
+    assert.strictEqual(advised(message), message)
+  })
 })

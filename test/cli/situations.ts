@@ -811,7 +811,7 @@ const stores: ReadonlyArray<Situation> = [
     outcome: "badRequest",
     args: ["july", unknownId],
     before: created,
-    told: /under "july" already\. Forget it first/
+    told: /under "july" already\. Use "canvas-runs forget KEY" first/
   },
   {
     command: "attach",
