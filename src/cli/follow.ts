@@ -19,7 +19,8 @@ import type * as Spine from "../spine/index.ts"
 import type * as Tela from "../tela/index.ts"
 import { type ClientError, Clients } from "./clients.ts"
 import { StillRunningError, UsageError } from "./errors.ts"
-import { type Named } from "./names.ts"
+import { type Named, type Provider } from "./names.ts"
+import { watchedPoll } from "./outage.ts"
 import { format } from "./refText.ts"
 import { jsonOf, Output, type ResultLine, type RunLine } from "./output.ts"
 
@@ -56,7 +57,7 @@ export interface Followed {
   /** The state now. */
   readonly state: Effect.Effect<State, RequestError>
   /** Each state that differs from the one before. The last one has ended. */
-  readonly watch: (wait: Wait) => Stream.Stream<State, WatchError>
+  readonly watch: (wait: Wait) => Stream.Stream<State, WatchError, Output>
 }
 
 /** Makes the means to follow a run. */
@@ -68,6 +69,7 @@ export const follow = (named: Named): Effect.Effect<Followed, ClientError | BadR
       case "spine": {
         const client = yield* spine
         return followSource(
+          ref.provider,
           named,
           yield* client.runs.source(ref),
           isEmulated ? "500 millis" : "5 seconds",
@@ -75,7 +77,13 @@ export const follow = (named: Named): Effect.Effect<Followed, ClientError | BadR
         )
       }
       case "tela":
-        return followSource(named, yield* (yield* tela).source(ref), isEmulated ? "500 millis" : "1 second", endedTela)
+        return followSource(
+          ref.provider,
+          named,
+          yield* (yield* tela).source(ref),
+          isEmulated ? "500 millis" : "1 second",
+          endedTela
+        )
       default:
         return yield* new UsageError({
           message: `The run ${ref.id} is one of the provider ${ref.provider}, which this command does not know.`
@@ -84,6 +92,7 @@ export const follow = (named: Named): Effect.Effect<Followed, ClientError | BadR
   })
 
 const followSource = <Snapshot extends { readonly raw?: unknown }, Success extends Snapshot, Failure extends Snapshot>(
+  provider: Provider,
   named: Named,
   source: RunSource.RunSource<Snapshot, Success, Failure>,
   pollInterval: Duration.Input,
@@ -116,9 +125,14 @@ const followSource = <Snapshot extends { readonly raw?: unknown }, Success exten
         : Effect.fail(runFailed(named.ref, phase, undefined, `See "canvas-runs get ${format(named.ref)} --json".`))
     }
   }
+  // A spread would drop the methods of a class
+  const watched: RunSource.RunSource<Snapshot, Success, Failure, RequestError, Output> = Object.create(source, {
+    retrieve: { value: watchedPoll(provider, source.retrieve) }
+  })
   return {
     state: Effect.map(source.retrieve, ({ value }) => stateOf(value)),
-    watch: (wait) => Stream.unwrap(Effect.map(policy(wait), (policy) => Stream.map(Run.watch(source, policy), stateOf)))
+    watch: (wait) =>
+      Stream.unwrap(Effect.map(policy(wait), (policy) => Stream.map(Run.watch(watched, policy), stateOf)))
   }
 }
 

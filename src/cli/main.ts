@@ -18,6 +18,7 @@ import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as Again from "./again.ts"
 import { version } from "./version.ts"
 import type { Outcome } from "./exitCode.ts"
+import * as Outage from "./outage.ts"
 import * as Output from "./output.ts"
 import { report } from "./report.ts"
 import * as State from "./state.ts"
@@ -219,6 +220,7 @@ export const main = (
   return Stop.orStop(command, stopped, announce, reportStop).pipe(
     Effect.provideService(Stop.Creates, { count: 0 }),
     Effect.provideService(Again.Given, Again.givenIn(flags)),
+    Effect.provideService(Outage.Outages, Outage.make()),
     Effect.provide(Output.layer(isJson(flags)))
   )
 }

@@ -10,6 +10,7 @@ import * as Progress from "../picture/Progress.ts"
 import * as Screen from "../picture/Screen.ts"
 import type { Canvas } from "../spine/SpineCanvasSchema.ts"
 import type { Named } from "./names.ts"
+import { Outages } from "./outage.ts"
 import { Output, type RunLine } from "./output.ts"
 import { format } from "./refText.ts"
 import * as Terminal from "./terminal.ts"
@@ -17,9 +18,15 @@ import * as Terminal from "./terminal.ts"
 /** Shows a state of a run, and the canvas that the run has built so far. */
 export type Show = (line: RunLine, canvas?: Canvas) => Effect.Effect<void>
 
+/** A run that is shown. */
+interface Shown extends Progress.Run {
+  readonly provider: string
+  readonly isTerminal: boolean
+}
+
 /** What is shown, by the names of the runs. */
 interface View {
-  readonly runs: ReadonlyMap<string, Progress.Run>
+  readonly runs: ReadonlyMap<string, Shown>
   readonly canvases: ReadonlyMap<string, { readonly canvas: Canvas; readonly history: History.History }>
 }
 
@@ -51,12 +58,16 @@ const open = (
   Effect.gen(function*() {
     const { above } = yield* Output
     const startedAt = yield* Clock.currentTimeMillis
+    const outages = yield* Outages
     const screen = yield* Terminal.onStandardError(Screen.make<View>({
       initial: {
-        runs: new Map(runs.map((run) => [nameOf(run), { name: nameOf(run), status: waiting, startedAt }])),
+        runs: new Map(runs.map((run) => {
+          const name = nameOf(run)
+          return [name, { name, status: waiting, startedAt, provider: run.ref.provider, isTerminal: false }]
+        })),
         canvases: new Map()
       },
-      rows,
+      rows: (view, frame) => rows(view, frame, outages.providers),
       lines
     }))
     yield* above(screen)
@@ -80,7 +91,7 @@ const showOn = (screen: Screen.Screen<View>): Show => (line, canvas) =>
 
 const nameOf = ({ key, ref }: Named): string => key ?? format(ref)
 
-const changed = (earlier: Progress.Run | undefined, line: RunLine, now: number): Progress.Run => {
+const changed = (earlier: Progress.Run | undefined, line: RunLine, now: number): Shown => {
   const { errors = [], progress = earlier?.progress, status } = line
   return {
     name: nameOf(line),
@@ -88,6 +99,8 @@ const changed = (earlier: Progress.Run | undefined, line: RunLine, now: number):
     progress,
     unit: "tasks",
     note: errors.join("; "),
+    provider: line.ref.provider,
+    isTerminal: line.isTerminal,
     ...times(earlier, line, now)
   }
 }
@@ -107,9 +120,22 @@ const times = (
 
 const waiting = "waiting"
 
+/** The status of a run whose provider does not answer. */
+const noAnswer = "no answer"
+
 /** A row for each run, and below them the canvases, which share the other rows of the screen. */
-const rows = ({ canvases, runs }: View, frame: Screen.Frame): ReadonlyArray<string> => {
-  const progress = Progress.rows(runs.values(), frame)
+const rows = (
+  { canvases, runs }: View,
+  frame: Screen.Frame,
+  outages: ReadonlySet<string>
+): ReadonlyArray<string> => {
+  const progress = Progress.rows(
+    Array.from(
+      runs.values(),
+      (run) => !run.isTerminal && outages.has(run.provider) ? { ...run, status: noAnswer } : run
+    ),
+    frame
+  )
   const titles = canvases.size > 1 ? 1 : 0
   const share = Math.floor(((frame.rows ?? Infinity) - progress.length) / canvases.size) - titles
   if (!(share >= 1)) return progress

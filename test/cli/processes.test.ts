@@ -5,7 +5,7 @@ import { spawn, spawnSync } from "node:child_process"
 import { closeSync, openSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll } from "vitest"
-import { SpineEmulator } from "canvas-runs/testing"
+import { Fault, SpineEmulator } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
 import * as Emulation from "../support/terminal.ts"
 import { bundle, bundleTimeout, type Ended, type Environment, home, linesOf, served, start } from "./support.ts"
@@ -201,6 +201,31 @@ describe.skipIf(!linux)("on a terminal", { concurrent: true }, () => {
         "tides/flood: succeeded"
       ])
     }).pipe(Effect.provide(server)))
+
+  it.live("shows that the provider does not answer", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      yield* Effect.promise(() => start(file, ["run", "Tides", "--key", "july", "--detach"], { env }).ended)
+      const emulator = yield* SpineEmulator.SpineEmulator
+      yield* emulator.fault(...Array.from({ length: 200 }, () => Fault.status(503).pipe(Fault.on("GET", "/v1/run/"))))
+      const child = startOnTerminal(80, 20, ["watch", "july", "--poll-interval", "20ms"], env)
+      const stdout = yield* Effect.promise(() =>
+        new Promise<string>((resolve, reject) => {
+          let stdout = ""
+          let isStopped = false
+          child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+            stdout += chunk
+            if (isStopped || !/july\S* .*no answer/.test(stdout)) return
+            // A second Ctrl-C would end the process at once
+            isStopped = true
+            child.stdin!.write("\u0003")
+          })
+          child.once("error", reject)
+          child.once("close", () => resolve(stdout))
+        })
+      )
+      assert.match(stdout, /Spine answers with status 503; trying again\.[^]*july\S* .*no answer/)
+    }).pipe(Effect.provide(slowServer)))
 
   it.live("follows the size of the window, without ghost lines", () =>
     Effect.gen(function*() {

@@ -652,6 +652,11 @@ const waits: ReadonlyArray<Omit<Situation, "command">> = [
     stopAt: /running/,
     told: /canvas-runs wait spine:run:/
   }),
+  ...stopped(["Ctrl-C"], {
+    args: [unknownId, "--base-url", "http://127.0.0.1:47", ...fast],
+    stopAt: /trying again/,
+    told: /^Spine does not answer \(connection refused\); trying again\.$/m
+  }),
   {
     name: "Ctrl-C with two runs",
     outcome: "interrupted",
