@@ -269,19 +269,15 @@ export const watching = <A, E, R, E2, R2>(
     )
   })
 
-/** The timeout of a fiber: interrupts it when it is due. */
-class Timeout implements Timer {
-  due = 0
-  index = -1
-  isLate = false
+/** The timeout of a fiber. */
+interface Timeout extends Timer {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
-  constructor(fiber: Fiber.Fiber<unknown, unknown>) {
-    this.fiber = fiber
-  }
-  wake(): void {
-    this.isLate = true
-    this.fiber?.interruptUnsafe()
-  }
+  isLate: boolean
+}
+
+const interrupt = (timeout: Timeout): void => {
+  timeout.isLate = true
+  timeout.fiber?.interruptUnsafe()
 }
 
 /**
@@ -314,7 +310,7 @@ export const within = <A, E, R, E2, R2>(
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return resume(exit)
       const timers = of(parent)
-      timeout = new Timeout(fiber)
+      timeout = { due: 0, index: -1, wake: interrupt, fiber, isLate: false }
       fiber.addObserver(ending(timers, timeout, resume))
       timers.add(timeout, millis)
       return Fiber.interrupt(fiber)
