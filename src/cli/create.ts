@@ -55,8 +55,14 @@ const onceWith = Effect.fnUntraced(function*<E, R>(
   create: RunStore.Create<{ readonly ref: RunRef }, E, R>
 ) {
   const { line, note } = yield* Output
-  const earlier = yield* store.get(key)
-  const ref = yield* Stop.whileCreating(store.runOnce(key, create)).pipe(
+  let isCreated = false
+  const noted = (created: Effect.Effect<{ readonly ref: RunRef }, E, R>) =>
+    Effect.tap(created, () => {
+      isCreated = true
+      return Effect.void
+    })
+  const noting = Effect.isEffect(create) ? noted(create) : (tag: string) => noted(create(tag))
+  const ref = yield* Stop.whileCreating(store.runOnce(key, noting)).pipe(
     Effect.catchTag("CreateOutcomeUnknownError", (error) =>
       Effect.gen(function*() {
         const outcome = yield* reportOne(key, error)
@@ -66,9 +72,9 @@ const onceWith = Effect.fnUntraced(function*<E, R>(
   )
   const named: Named = { key, ref }
   yield* note(
-    earlier !== undefined && "ref" in earlier
-      ? `The key ${key} has a run already: ${format(ref)}`
-      : `Created ${format(ref)} (key ${key})`
+    isCreated
+      ? `Created ${format(ref)} (key ${key})`
+      : `The key ${key} has a run already: ${format(ref)}`
   )
   yield* line({ type: "created", key, ref }, "")
   return named

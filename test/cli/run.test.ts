@@ -32,6 +32,19 @@ describe("canvas-runs in this process", () => {
       assert.deepStrictEqual<unknown>(again, [created, result])
     }).pipe(Effect.provide(server)))
 
+  it.live("run: of two calls at the same time with a new key, one creates the run and the other says that it exists", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      const emulator = yield* SpineEmulator.SpineEmulator
+      yield* emulator.fault(Fault.answerLate("500 millis").pipe(Fault.on("POST", "/v1/run")))
+      const run = call(["run", "Tides", "--key", "july", "--detach"], { env })
+      const ended = yield* Effect.all([run, run], { concurrency: 2 })
+      assert.deepStrictEqual(ended.map(({ code }) => code), [0, 0])
+      const [said, ref] = [ended.map(({ stderr }) => stderr).toSorted(), ended[0]!.stdout.trim()]
+      assert.deepStrictEqual(said, [`Created ${ref} (key july)\n`, `The key july has a run already: ${ref}\n`])
+      assert.strictEqual((yield* emulator.runs).length, 1)
+    }).pipe(Effect.provide(server)))
+
   it.effect("a usage error has exit code 2, and its text is on standard error", () =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* call(["run", "Tides", "--tempalte", "report"], { env: home() })
