@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
-import type * as PlatformError from "effect/PlatformError"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Budget from "../Budget.ts"
+import { makeDirectory } from "../internal/files/makeDirectory.ts"
 import * as NodeSqlite from "../node/NodeSqlite.ts"
 import * as RunStore from "../RunStore.ts"
 import { LocalError, reasonOf } from "./errors.ts"
@@ -48,7 +48,7 @@ export const openIn = Effect.fnUntraced(function*(directory: string) {
   const database = path.join(directory, "runs.db")
   const files = path.join(directory, "runs")
   return yield* Effect.gen(function*() {
-    yield* makeDirectory(fs, path, path.resolve(directory))
+    yield* makeDirectory(fs, path.resolve(directory), { mode: 0o700 })
     const hasFiles = yield* fs.exists(files)
     const hasDatabase = yield* fs.exists(database)
     const hasSqlite = yield* Effect.promise(() => import("node:sqlite").then(() => true, () => false))
@@ -76,23 +76,6 @@ export const openIn = Effect.fnUntraced(function*(directory: string) {
     }
   }).pipe(Effect.mapError((error) => Schema.is(LocalError)(error) ? error : failed(error)))
 })
-
-/** Makes a directory and its parents. The recursive call of Node never returns where a file system refuses directories, such as `/proc`. */
-const makeDirectory = (
-  fs: FileSystem.FileSystem,
-  path: Path.Path,
-  directory: string
-): Effect.Effect<void, PlatformError.PlatformError> =>
-  Effect.gen(function*() {
-    if (yield* fs.exists(directory)) return
-    yield* makeDirectory(fs, path, path.dirname(directory))
-    yield* Effect.catchIf(
-      fs.makeDirectory(directory, { mode: 0o700 }),
-      // Another process made it in the meantime
-      ({ reason }) => reason._tag === "AlreadyExists",
-      () => Effect.void
-    )
-  })
 
 const buildBudget = (
   layer: Layer.Layer<Budget.Budget, unknown>

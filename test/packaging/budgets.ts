@@ -6,8 +6,8 @@ import { type Bundler, type Program } from "./size.ts"
 
 /** Bytes, minified and gzipped, that a program adds to one that uses Effect already. */
 export const size: Readonly<Record<Program, { readonly target: number } & Readonly<Record<Bundler, number>>>> = {
-  spine: { target: 8 * 1024, esbuild: 42_670, rolldown: 41_170 },
-  tela: { target: 10 * 1024, esbuild: 61_100, rolldown: 59_190 },
+  spine: { target: 8 * 1024, esbuild: 42_680, rolldown: 41_170 },
+  tela: { target: 10 * 1024, esbuild: 61_130, rolldown: 59_190 },
   // The pictures: all of `Picture` and `History`. The aim of 12 KiB is theirs. `report` is the same program with `Report`, which adds
   // some 5.7 KiB. Of these 2.8 KiB are the style sheet and the Markdown. Its limit of 16 KiB is separate
   picture: { target: 12 * 1024, esbuild: 9_580, rolldown: 9_050 },

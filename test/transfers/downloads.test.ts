@@ -642,29 +642,30 @@ describe("an existing entry at the path of a download", () => {
       }
     })).pipe(Effect.provide(NodeFileSystem.layer)))
 
-  it.live("a missing folder on a read-only file system is reported as read-only, although Node reports ENOENT", () =>
+  it.live("a folder that cannot be made is reported with the reason of its nearest parent", () =>
     Effect.gen(function*() {
       const made: Array<unknown> = []
-      const failing = (code: string, path: string) =>
+      const failing = (code: string, _tag: "AlreadyExists" | "NotFound" | "Unknown") =>
         Effect.fail(PlatformError.systemError({
-          _tag: "NotFound",
+          _tag,
           module: "FileSystem",
           method: "makeDirectory",
-          cause: Object.assign(new Error(code), { code, path })
+          cause: Object.assign(new Error(code), { code })
         }))
+      const missing = failing("ENOENT", "NotFound")
       for (
-        const [reason, says] of [
-          ["EROFS", "The file system is read-only (EROFS)"],
-          ["ENOENT", "Check that its nearest parent that exists may be written to"]
+        const [reason, says, tried] of [
+          [failing("EROFS", "Unknown"), "The file system is read-only (EROFS)", ["/ro/a/b", "/ro/a"]],
+          [missing, "Check that its nearest parent that exists may be written to", ["/ro/a/b", "/ro/a", "/ro"]]
         ] as const
       ) {
         const layer = Layer.effect(
           FileSystem.FileSystem,
           Effect.map(FileSystem.FileSystem, (fs): FileSystem.FileSystem => ({
             ...fs,
-            makeDirectory: (path, options) => {
+            makeDirectory: (path) => {
               made.push(path)
-              return options?.recursive === true ? failing("ENOENT", "/ro/a") : failing(reason, path)
+              return path === "/ro/a/b" ? missing : path === "/ro/a" ? reason : failing("EEXIST", "AlreadyExists")
             }
           }))
         ).pipe(Layer.provide(NodeFileSystem.layer))
@@ -672,9 +673,20 @@ describe("an existing entry at the path of a download", () => {
         const error = artifactError(yield* Effect.provide(writing(options, "/ro/a/b"), layer))
         assert.strictEqual(error.reason, "write")
         assert.include(error.message, says)
-        assert.deepStrictEqual(made.splice(0), ["/ro/a/b", "/ro/a"])
+        assert.deepStrictEqual<unknown>(made.splice(0), tried)
       }
     }))
+
+  it.live.skipIf(process.platform !== "linux")(
+    "a file system that refuses folders is reported",
+    () =>
+      Effect.gen(function*() {
+        const options = optionsOn(makeStore(() => ({ body: content })).client)
+        const error = artifactError(yield* writing(options, "/proc/canvas-runs/files"))
+        assert.strictEqual(error.reason, "write")
+        assert.include(error.message, "The folder could not be made")
+      }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
 })
 
 describe("an invalid announced size", () => {

@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import type { ArtifactError, BadRequestError } from "../../RunError.ts"
 import * as FileName from "../files/fileName.ts"
+import { makeDirectory } from "../files/makeDirectory.ts"
 import * as CallOptions from "../options.ts"
 import { downloadTo } from "./download.ts"
 import * as Errors from "./errors.ts"
@@ -94,19 +95,6 @@ const obstacles: { readonly [type in FileSystem.File.Type]?: string } = {
   Directory: "a folder",
   FIFO: "a named pipe",
   Socket: "a socket"
-}
-
-/**
- * Makes a folder and its parents. If one is missing on a read-only file system, Node fails with ENOENT and names it. A second
- * attempt to make only the named folder fails with the real reason.
- */
-const makeDirectory = (fs: FileSystem.FileSystem, directory: string) => {
-  const all = fs.makeDirectory(directory, { recursive: true })
-  return Effect.catch(all, (error) => {
-    const { cause } = error.reason
-    const missing = Predicate.hasProperty(cause, "path") && typeof cause.path === "string" ? cause.path : directory
-    return codeOf(error) === "ENOENT" ? Effect.andThen(fs.makeDirectory(missing), all) : Effect.fail(error)
-  })
 }
 
 /** The code of the operating system. */
