@@ -75,6 +75,7 @@ describe("canvas-runs mcp", () => {
   it.live("answers lines of any length that are not messages, and continues", () =>
     Effect.gen(function*() {
       const env = yield* served
+      const deep = "[".repeat(200_000) + "]".repeat(200_000)
       const lines = [
         "{",
         "null",
@@ -82,6 +83,8 @@ describe("canvas-runs mcp", () => {
         "\"text\"",
         "{}",
         "[".repeat(50_000),
+        deep,
+        `{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":${deep}}}`,
         `"${"x".repeat(5_000_000)}"`,
         "\u0000",
         "  "
@@ -101,6 +104,7 @@ describe("canvas-runs mcp", () => {
         new Set([-32700, -32600, -32601])
       )
       assert.lengthOf(errors, lines.length + 2)
+      assert.isTrue(errors.some(({ error, id }) => id === 9 && error.code === -32600))
       assert.isTrue(answers.some(({ result }) => result?.tools !== undefined))
     }).pipe(Effect.provide(emulators)))
 

@@ -14,6 +14,19 @@ import * as Stream from "effect/Stream"
 /** The longest message in characters. It bounds the memory that a client can take. */
 export const maxMessage = 4 * 1024 * 1024
 
+/** How deep a message may be nested. The protocol decodes it with recursive functions, whose stack ends at some thousand levels. */
+const maxDepth = 500
+
+/** Whether a value of JSON is nested deeper than the limit. */
+const isTooDeep = (json: unknown): boolean => {
+  let level = [json]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) return true
+    level = level.flatMap((value): Array<unknown> => Predicate.isObjectOrArray(value) ? Object.values(value) : [])
+  }
+  return false
+}
+
 const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
 const isId = (id: unknown): id is string | number => Predicate.isString(id) || Predicate.isNumber(id)
@@ -33,6 +46,13 @@ export const faultOf = (line: string): string | undefined => {
     return fault(McpSchema.PARSE_ERROR_CODE, "The line is not JSON. Send each message in one line of UTF-8.")
   }
   const message = parsed.success
+  if (isTooDeep(message)) {
+    return fault(
+      McpSchema.INVALID_REQUEST_ERROR_CODE,
+      `The message is nested deeper than ${maxDepth} levels. Send a flatter one.`,
+      Predicate.hasProperty(message, "id") && isId(message.id) ? message.id : null
+    )
+  }
   // The protocol decides about a batch
   if (Array.isArray(message)) return undefined
   if (!Predicate.isReadonlyObject(message)) {
