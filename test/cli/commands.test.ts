@@ -201,6 +201,9 @@ describe("batch", () => {
       assert.match(stderr, /pets\/cats has no run[^]*canvas-runs forget pets\/cats/)
       const again = yield* call(batch, { env, stdin })
       assert.match(again.stdout, /pets\/cats: refused earlier/)
+      assert.match(again.stderr, /free their keys with:\n {2}canvas-runs forget pets\/cats\n/)
+      // A job of cron that repeats the batch must not look complete
+      assert.strictEqual(again.code, 2)
       assert.match((yield* call(["get", "@last"], { env })).stderr, /@last names no run/)
       yield* succeed(["forget", "pets/cats"], env)
       yield* succeed(batch, env, stdin)

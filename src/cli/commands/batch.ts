@@ -153,6 +153,7 @@ export const command = Command.make(
       }).pipe(Stream.provideService(RunStore.RunStore, yield* state.open))
       const counts = { succeeded: 0, failed: 0, earlier: 0 }
       const failures: Array<ReturnType<typeof outcomeOf>> = []
+      const refused: Array<string> = []
       yield* Stream.runForEach(outcomes, (outcome) => {
         const { key, ref } = outcome
         const named = { type: "outcome", key, ...(ref === undefined ? undefined : { ref }) } as const
@@ -166,6 +167,7 @@ export const command = Command.make(
             )
           case "Earlier":
             counts.earlier++
+            if (ref === undefined) refused.push(key)
             return line(
               { ...named, outcome: "earlier" },
               `${key}: ${ref === undefined ? "refused" : "ended"} earlier${where}`
@@ -190,7 +192,15 @@ export const command = Command.make(
       if (failures.includes("unknownCreate")) {
         yield* note(`Find out whether the runs of unknown outcome were created with:\n  ${yield* again("reconcile")}`)
       }
-      const outcome = together(failures)
+      if (refused.length > 0) {
+        yield* note(
+          `Lines that were refused earlier have no run. Correct them, and free their keys with:\n  ${yield* again(
+            "forget",
+            ...refused
+          )}`
+        )
+      }
+      const outcome = together(refused.length > 0 ? [...failures, "badRequest"] : failures)
       if (outcome !== "success") return yield* new Reported({ outcome })
     },
     (effect, options) => Clients.provide(Effect.scoped(effect), options)
