@@ -46,6 +46,11 @@ export const entries: ReadonlyArray<Entry> = [
     peers: readers
   })),
   {
+    what: "the same, where events differ in more than their text",
+    measure: "stream, CPU per event, chunks of 16 KiB, each event with its own time, runForEachArray",
+    peers: readers
+  },
+  {
     what: "memory of the process that reads a stream of 3 GiB",
     measure: "stream of 3 GiB with a stalling consumer, peak memory of the process",
     peers: ["raw reader loop"]
