@@ -34,7 +34,9 @@ const restarts = isShort ? 2 : 5
 const isClean = ({ doubled, lost, unfinished, wrong }: Totals): boolean =>
   lost.length + doubled.length + wrong.length + unfinished.length === 0
 
-const hasFewUnknown = ({ unknown }: Totals): boolean => unknown.length <= Math.max(1, 0.6 * kills)
+/** At most 0.6 for each kill. A short run may have more by chance: three standard deviations of a Poisson distribution. */
+const hasFewUnknown = ({ unknown }: Totals): boolean =>
+  unknown.length <= 0.6 * kills + (isShort ? 3 * Math.sqrt(0.6 * kills) : 0)
 
 /** The points at which a kill leaves the outcome of a create unknown. */
 const creating: ReadonlyArray<Point> = ["claim to request", "request to response", "response to outcome"]
