@@ -48,7 +48,7 @@ export const entries: ReadonlyArray<Entry> = [
   {
     what: "the same, where events differ in more than their text",
     measure: "stream, CPU per event, chunks of 16 KiB, each event with its own time, runForEachArray",
-    peers: readers
+    peers: ["eventsource-parser stream"]
   },
   {
     what: "memory of the process that reads a stream of 3 GiB",
