@@ -3,6 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Redacted, type Scope } from "effect"
 import { NodeSqlite } from "canvas-runs/node"
 import { SqlClient } from "effect/sql"
+import { randomUUID } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -18,12 +19,11 @@ export interface Postgres {
   readonly restart: Effect.Effect<void> | undefined
 }
 
-let names = 0
-
 const databasesOf = ({ restart, url }: { readonly url: string; readonly restart?: Effect.Effect<void> }): Postgres => {
   const create = (what: "database" | "schema") =>
     Effect.gen(function*() {
-      const name = `canvas_runs_test_${process.pid}_${++names}`
+      // A process runs several test files, each with its own instance of this module
+      const name = `canvas_runs_test_${randomUUID().replaceAll("-", "")}`
       const sql = yield* SqlClient.SqlClient
       yield* sql`create ${sql.literal(what)} ${sql(name)}`
       const created = new URL(url)
