@@ -196,7 +196,7 @@ const geometric = (first: number, last: number, step: number): ReadonlyArray<num
  * done, or at least `shown` were done by the second, and not all are done.
  *
  * Times are in units of the span plus the time of the first of the three polls, and so is the price of delay. With that the tables are
- * valid for each price, because the speed has no unit of its own. They are computed from the last numbers of tasks to the first: after
+ * valid for each price, because the distribution of the speed is scale-free. They are computed from the last numbers of tasks to the first: after
  * a poll that shows `more` tasks, the entry for `shown` and `more` applies.
  */
 const costByHaltingTasks = (

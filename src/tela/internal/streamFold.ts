@@ -161,7 +161,7 @@ const readChunk = (said: Said, raw: unknown, text: string): Step => {
     : addChunk(said, chunk, raw, text)
 }
 
-/** How many chunks in a row may not fit before no more templates are made. Then each chunk has something else of its own. */
+/** After this number of chunks in a row that did not fit, no more templates are made: each chunk differs from the others in more than its text. */
 const maxMisfits = 16
 
 /** Adds a chunk to the state. */
